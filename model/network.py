@@ -1,0 +1,100 @@
+"""The default network and the arithmetic around it: from stored samples and noise parameters to denoised samples."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+WIDTHS = (32, 64, 96)
+BLOCKS = (2, 2, 4)
+BLUR_SIGMA_PX = 2.5
+BLUR_RADIUS_PX = 10
+# Keeps the noise map above zero where no noise is announced; 1e-6 of full scale is far below a 16-bit step.
+MIN_VARIANCE = 1e-12
+
+
+def convolution(inputs: int, outputs: int) -> nn.Conv2d:
+    """3x3 with zeros outside; without bias, so that the network scales with its input."""
+    return nn.Conv2d(inputs, outputs, kernel_size=3, padding=1, bias=False)
+
+
+class Block(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.a = convolution(width, width)
+        self.b = convolution(width, width)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return features + self.b(functional.relu(self.a(features)))
+
+
+def blocks(width: int, count: int) -> nn.Sequential:
+    return nn.Sequential(*(Block(width) for _ in range(count)))
+
+
+class Network(nn.Module):
+    """Predicts the noise in an image.
+
+    A bias-free residual U-Net on 2x2 pixel-unshuffled input, 1.10 M parameters, 50 kMAC per pixel.
+    Its attribute names are the keys of the stored weights: `e` encoder, `d` down, `u` up, `g` decoder.
+
+    forward(image [N,1,H,W] about 0-1, sigma [N,1,H,W] in the same unit) -> noise [N,1,H,W]; H and W multiples of 8.
+    Scaling image and sigma by k > 0 scales the noise by k.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        *outer, deepest = zip(WIDTHS, BLOCKS)
+        steps = list(zip(WIDTHS, WIDTHS[1:]))
+        self.head = convolution(4 + 1, WIDTHS[0])
+        self.e = nn.ModuleList(blocks(*level) for level in outer)
+        self.d = nn.ModuleList(nn.Conv2d(upper, lower, 2, stride=2, bias=False) for upper, lower in steps)
+        self.mid = blocks(*deepest)
+        self.u = nn.ModuleList(nn.ConvTranspose2d(lower, upper, 2, stride=2, bias=False) for upper, lower in steps)
+        self.g = nn.ModuleList(blocks(*level) for level in outer)
+        self.tail = convolution(WIDTHS[0], 4)
+
+    def forward(self, image: Tensor, sigma: Tensor) -> Tensor:
+        features = self.head(torch.cat([functional.pixel_unshuffle(image, 2), sigma[:, :, ::2, ::2]], dim=1))
+        skipped = []
+        for encode, down in zip(self.e, self.d):
+            features = encode(features)
+            skipped.append(features)
+            features = down(features)
+        features = self.mid(features)
+        for up, decode, skip in zip(reversed(self.u), reversed(self.g), reversed(skipped)):
+            features = decode(up(features) + skip)
+        return functional.pixel_shuffle(self.tail(features), 2)
+
+
+class Denoiser(nn.Module):
+    """The whole graph of the contract, in the dtype it is converted to (float32 to ship, float64 to check).
+
+    forward(image [N,1,H,W] 0-65535, params [N,4] = offset, scale, a, b) -> integers [N,1,H,W].
+    x = (image - offset) * scale, and the variance of x's noise is a * x + b; the local x is read from a blurred copy.
+    """
+
+    def __init__(self, network: Network, clamp_sigmas: float) -> None:
+        super().__init__()
+        self.network = network
+        self.clamp_sigmas = clamp_sigmas
+        distance = torch.arange(-BLUR_RADIUS_PX, BLUR_RADIUS_PX + 1, dtype=torch.float64)
+        bell = torch.exp(-0.5 * (distance / BLUR_SIGMA_PX) ** 2)
+        self.register_buffer("kernel", (bell / bell.sum()).reshape(1, 1, 1, -1))
+
+    def blurred(self, x: Tensor) -> Tensor:
+        padded = functional.pad(x, [BLUR_RADIUS_PX] * 4, mode="reflect")
+        return functional.conv2d(functional.conv2d(padded, self.kernel), self.kernel.transpose(2, 3))
+
+    def unrounded(self, image: Tensor, params: Tensor) -> Tensor:
+        offset, scale, a, b = params[:, :, None, None].split(1, dim=1)
+        samples = image.to(self.kernel.dtype)
+        x = (samples - offset) * scale
+        sigma = (a * self.blurred(x) + b).clamp(min=MIN_VARIANCE).sqrt()
+        # Noise of a known level explains only so much: without this limit a noise-free image would be altered.
+        limit = self.clamp_sigmas * sigma
+        noise = self.network(x, sigma).minimum(limit).maximum(-limit)
+        # Subtracted from the samples rather than from x, which would have to be mapped back with new rounding errors.
+        return samples - noise / scale
+
+    def forward(self, image: Tensor, params: Tensor) -> Tensor:
+        return self.unrounded(image, params).round().clamp(0, 65535).to(torch.int32)
