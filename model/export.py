@@ -21,7 +21,7 @@ from network import Denoiser, Network
 
 OPSET = 17
 TILE_SIZES = [64, 256, 384, 512, 768, 1024, 1536, 2048]
-HALO_PX = 64
+HALO_PX = 96
 CLAMP_SIGMAS = 5.0
 CHECKED_SHAPES = [(1, 64, 64), (3, 64, 128), (2, 256, 192)]
 
