@@ -1,0 +1,84 @@
+import type { JobOptions, NoiseReport } from "../../../contract/job";
+import type { Engine, Params } from "../engines/engine";
+import type { PageHeader, Samples } from "../images/image";
+import { blend } from "./blend";
+import { estimateNoise, type Noise, sigmaAt } from "./noise";
+import { pageParams, valueRange } from "./params";
+import { cutTile, type Plane, type PlannedTile, pasteCore, planTiles, tilesOf } from "./tiles";
+
+export interface DenoisePageArgs {
+  /** The page as decoded; read only. */
+  readonly samples: Samples;
+  readonly page: Pick<PageHeader, "width" | "height" | "channels">;
+  readonly engine: Engine;
+  readonly options: JobOptions;
+  readonly signal?: AbortSignal;
+  /** Called once for each of the page's tiles (`countTiles`), sent or skipped. */
+  readonly onTile?: () => void;
+}
+
+export interface DenoisedPage {
+  /** As many as came in; the very input where nothing was to be done. */
+  readonly samples: Samples;
+  /** The noise that was removed, channel by channel: estimated, or what `sigma` said. */
+  readonly noise: readonly Omit<NoiseReport, "page">[];
+}
+
+interface Work {
+  readonly plane: Plane;
+  readonly params: Params;
+  readonly tile: PlannedTile;
+}
+
+/**
+ * Denoises one page: one noise estimate and one set of parameters per channel, tile by tile through the engine.
+ * A channel without noise is its own best estimate and is not sent, nor is anything at strength 0.
+ * Holds the input, a result of the same size, and `engine.concurrency` + 1 tiles.
+ * @throws what the engine throws, or the signal's reason; no tile is under way any more by then
+ */
+export const denoisePage = async ({
+  samples,
+  page: { width, height, channels },
+  engine,
+  options: { strength, sigma },
+  signal,
+  onTile,
+}: DenoisePageArgs): Promise<DenoisedPage> => {
+  signal?.throwIfAborted();
+  const plan = planTiles(width, height, engine.model);
+  const noise: Omit<NoiseReport, "page">[] = [];
+  const noisy: { plane: Plane; params: Params }[] = [];
+  for (let channel = 0; channel < channels; channel++) {
+    const plane = { samples, width, height, channels, channel };
+    const estimate = estimateNoise(plane);
+    const removed: Noise = sigma === undefined ? estimate.noise : { a: 0, b: sigma ** 2 };
+    noise.push({ channel, ...removed, sigmaLsb: 65535 * sigmaAt(removed, estimate.median) });
+    const params = pageParams(valueRange(plane), removed);
+    if (strength > 0 && (params.a !== 0 || params.b > 0)) noisy.push({ plane, params });
+    else for (const _ of tilesOf(plan)) onTile?.();
+  }
+  if (noisy.length === 0) return { samples, noise };
+
+  const result = samples.slice();
+  const work = (function* (): Generator<Work> {
+    for (const { plane, params } of noisy) for (const tile of tilesOf(plan)) yield { plane, params, tile };
+  })();
+  const failure = new AbortController();
+  const stop = signal === undefined ? failure.signal : AbortSignal.any([signal, failure.signal]);
+  const lane = async (): Promise<void> => {
+    for (const { plane, params, tile } of work) {
+      stop.throwIfAborted();
+      const image = cutTile(plane, tile);
+      const denoised = await engine.denoise({ height: tile.row.size, width: tile.column.size, image }, params, stop);
+      stop.throwIfAborted();
+      pasteCore({ ...plane, samples: result }, tile, blend(image, denoised, strength));
+      onTile?.();
+    }
+  };
+  const lanes = Array.from({ length: engine.concurrency + 1 }, () =>
+    lane().catch((reason: unknown) => failure.abort(reason)),
+  );
+  await Promise.all(lanes);
+  stop.throwIfAborted();
+  return { samples: result, noise };
+};
