@@ -35,7 +35,8 @@ export const apiCors = {
 /** CORS of both buckets, for browsers that use presigned URLs; the origins are each stack's own. */
 export const bucketCors = {
   methods: ["GET", "HEAD", "PUT"],
-  allowHeaders: ["content-type", "if-none-match", "x-amz-checksum-sha256"],
+  // if-match pins the bytes of one job where a bucket keeps no versions.
+  allowHeaders: ["content-type", "if-match", "if-none-match", "x-amz-checksum-sha256"],
   exposeHeaders: ["etag", "content-disposition", "x-amz-version-id"],
   maxAgeSeconds: 3600,
 } as const;
