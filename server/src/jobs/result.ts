@@ -1,0 +1,46 @@
+import type { JobResult } from "../../../contract/job";
+import type { ObjectHead, ObjectStore, Upload } from "../store/objects";
+import { UpstreamError } from "../store/upstream";
+
+/** S3 metadata that names the job which wrote an object, and the SHA-256 of what it wrote. */
+export const jobMetadata = "ddn-job";
+export const sha256Metadata = "ddn-sha256";
+
+export interface ResultTarget {
+  readonly bucket: string;
+  readonly key: string;
+  readonly jobId: string;
+}
+
+const tries = 20;
+
+/**
+ * Puts a job's result under its key: the last to finish wins, and none overwrites what it has not seen.
+ * When the object there turns out to be this very job's, that is the result: the put, or another run of the job, was through.
+ * @param before what stood there when the run began
+ */
+export const putResult = async (
+  store: ObjectStore,
+  target: ResultTarget,
+  file: Omit<Upload, "condition">,
+  before: ObjectHead | undefined,
+  signal: AbortSignal,
+): Promise<JobResult> => {
+  const { bucket, key, jobId } = target;
+  const metadata = { ...file.metadata, [jobMetadata]: jobId, [sha256Metadata]: file.sha256 };
+  let standing = before;
+  for (let attempt = 1; attempt <= tries; attempt++) {
+    const condition = standing === undefined ? ({ absent: true } as const) : { etag: standing.etag };
+    const written = await store.upload(bucket, key, { ...file, metadata, condition }, signal);
+    if (written !== "conflict") return { bytes: file.bytes, ...written, sha256: file.sha256 };
+    standing = await store.head(bucket, key);
+    if (standing?.metadata[jobMetadata] === jobId) {
+      const { bytes, etag, versionId } = standing;
+      const sha256 = standing.metadata[sha256Metadata] ?? file.sha256;
+      return { bytes, etag, ...(versionId === undefined ? {} : { versionId }), sha256 };
+    }
+  }
+  throw new UpstreamError(
+    `Expected to write a result within ${tries} tries, but others wrote under its key each time.`,
+  );
+};

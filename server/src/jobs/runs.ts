@@ -1,0 +1,177 @@
+import { setTimeout as pause } from "node:timers/promises";
+import type { FastifyBaseLogger } from "fastify";
+import { cancelled, failed, handedBack, hasEnded, type Job, jobTimes } from "../../../contract/job";
+import { problem } from "../../../contract/problem";
+import { EngineError } from "../engines/engine";
+import { ImageError } from "../images/image";
+import type { Metrics } from "../metrics";
+import type { JobQueue } from "../store/queue";
+import { holdLease, type Lease, RunStopped } from "./lease";
+import { JobFailure, type PerformDeps, performJob } from "./performJob";
+import type { JobRecords } from "./records";
+import type { Times } from "./times";
+
+export type Log = Pick<FastifyBaseLogger, "info" | "warn" | "error">;
+
+export interface Run {
+  readonly lease: Lease;
+  /** Resolves when the run is over and its end is written, never rejects. */
+  readonly done: Promise<void>;
+}
+
+export interface RunsDeps extends PerformDeps {
+  readonly records: JobRecords;
+  readonly queue: JobQueue;
+  readonly times: Times;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  /** Tells others of an ended job. */
+  readonly notify: (job: Job) => Promise<void>;
+  /** Told of a failure of the engine, before the run ends. */
+  readonly onEngineTrouble: () => void;
+}
+
+/** The runs of this process, each from a held record to a written end. */
+export interface Runs {
+  /**
+   * @param held the record as this worker just wrote it, with its ETag
+   * @param enter waits for a slot; called at once
+   */
+  start(
+    held: { readonly job: Job; readonly etag: string },
+    enter: (signal: AbortSignal) => Promise<() => void>,
+    receipt?: string,
+  ): Run;
+  find(id: string): Run | undefined;
+  all(): readonly Run[];
+}
+
+/** What a run comes to: the record's last change, and what becomes of the message. */
+interface Ending {
+  readonly change: (job: Job) => Job;
+  /** Seconds after which the message comes again; undefined deletes it. */
+  readonly returnAfterSeconds?: number;
+}
+
+const backOffSeconds = (attempts: number): number => Math.min(jobTimes.visibilitySeconds, 2 ** attempts);
+
+/** Back in the queue with the attempt counted: the platform failed it. */
+const returned = (job: Job): Job => ({ ...handedBack(job), attempts: job.attempts });
+
+const overdue = problem(
+  "engine_timeout",
+  `Expected the job to end within ${jobTimes.runLimitSeconds} s of its start. Split the file into fewer pages and submit it again.`,
+);
+
+export const createRuns = (deps: RunsDeps): Runs => {
+  const { records, queue, times, metrics, log, notify, onEngineTrouble } = deps;
+  const runs = new Map<string, Run>();
+
+  /** What a failed run comes to; undefined when it is another worker's by now. */
+  const endingOf = (error: unknown, lease: Lease): Ending | undefined => {
+    const reason = lease.signal.aborted ? lease.signal.reason : error;
+    if (reason instanceof RunStopped) {
+      switch (reason.why) {
+        case "fenced":
+          return undefined;
+        case "cancelled":
+          return { change: (job) => cancelled(job, new Date()) };
+        case "drained":
+          return { change: handedBack, returnAfterSeconds: 0 };
+        case "overdue":
+          return { change: (job) => failed(job, overdue, new Date()) };
+      }
+    }
+    if (reason instanceof ImageError || reason instanceof JobFailure) {
+      return { change: (job) => failed(job, problem(reason.code, reason.message), new Date()) };
+    }
+    log.error({ job: lease.id, err: reason }, "run failed, the job goes back to the queue");
+    if (reason instanceof EngineError) onEngineTrouble();
+    return { change: returned, returnAfterSeconds: backOffSeconds(lease.job().attempts) };
+  };
+
+  const work = async (
+    lease: Lease,
+    enter: (signal: AbortSignal) => Promise<() => void>,
+  ): Promise<Ending | undefined> => {
+    let release: (() => void) | undefined;
+    let limit: NodeJS.Timeout | undefined;
+    try {
+      release = await enter(lease.signal);
+      limit = setTimeout(() => lease.stop("overdue"), times.runLimit);
+      const performed = await performJob(lease, deps);
+      return {
+        change: (job) => ({ ...job, ...performed, status: "succeeded", finishedAt: new Date().toISOString() }),
+      };
+    } catch (error) {
+      return endingOf(error, lease);
+    } finally {
+      clearTimeout(limit);
+      release?.();
+    }
+  };
+
+  /** Writes the end; as long as nobody may take the record over, trouble with S3 is sat out. */
+  const endRecord = async (lease: Lease, change: (job: Job) => Job): Promise<boolean> => {
+    const until = Date.now() + times.staleAfter;
+    for (;;) {
+      try {
+        return await lease.end(change);
+      } catch (error) {
+        log.warn({ job: lease.id, err: error }, "the job's end could not be written");
+        if (Date.now() >= until) return false;
+        await pause(times.recordEvery);
+      }
+    }
+  };
+
+  /** The record is written: what follows may fail without harm, since a message of an ended job is deleted unseen. */
+  const tellOthers = async (lease: Lease, returnAfterSeconds: number | undefined): Promise<void> => {
+    const receipt = lease.receipt();
+    if (returnAfterSeconds !== undefined) {
+      if (receipt === undefined) await queue.send(lease.id, returnAfterSeconds);
+      else await queue.setVisibility(receipt, returnAfterSeconds);
+      return;
+    }
+    if (receipt !== undefined) await queue.remove(receipt);
+    await notify(lease.job());
+  };
+
+  const settle = async (lease: Lease, ending: Ending): Promise<void> => {
+    if (!(await endRecord(lease, ending.change))) return;
+    const job = lease.job();
+    if (hasEnded(job)) metrics.ended(job);
+    log.info(
+      { job: job.id, status: job.status, attempts: job.attempts, code: job.error?.code, timings: job.timings },
+      "run ended",
+    );
+    await tellOthers(lease, ending.returnAfterSeconds).catch((error: unknown) =>
+      log.warn({ job: job.id, err: error }, "the queue or the topic was not told"),
+    );
+  };
+
+  return {
+    start: (held, enter, receipt) => {
+      const { id } = held.job;
+      const onTrouble = (error: unknown): void => log.warn({ job: id, err: error }, "a heartbeat failed");
+      const lease = holdLease(held, { records, queue, times, onTrouble }, receipt);
+      log.info({ job: id, attempts: held.job.attempts }, "run started");
+      const done = work(lease, enter)
+        .then(async (ending) => {
+          if (ending !== undefined) return settle(lease, ending);
+          lease.release();
+          log.warn({ job: id }, "run stopped, another worker has the job");
+        })
+        .finally(() => {
+          runs.delete(id);
+          metrics.inFlight(runs.size);
+        });
+      const run = { lease, done };
+      runs.set(id, run);
+      metrics.inFlight(runs.size);
+      return run;
+    },
+    find: (id) => runs.get(id),
+    all: () => [...runs.values()],
+  };
+};

@@ -1,0 +1,133 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { handedBack, hasEnded, type Job, type JobRequest, jobTimes, queuedJob, taken } from "../../../contract/job";
+import { hashOfRequests, jobIdForKey, randomJobId } from "../../../contract/jobId";
+import { type Checked, checked, expected, refused } from "../../../contract/problem";
+import type { ObjectStore } from "../store/objects";
+import type { JobQueue } from "../store/queue";
+import { UpstreamError } from "../store/upstream";
+import type { JobRecords } from "./records";
+import type { Runs } from "./runs";
+import type { Slots } from "./slots";
+import type { Times } from "./times";
+
+export interface Submission {
+  readonly request: JobRequest;
+  readonly idempotencyKey?: string;
+  readonly waitSeconds: number;
+}
+
+export interface SubmitDeps {
+  readonly store: ObjectStore;
+  readonly records: JobRecords;
+  readonly queue: JobQueue;
+  readonly runs: Runs;
+  readonly slots: Slots;
+  readonly times: Times;
+  readonly instance: string;
+  readonly inBucket: string;
+  /** Requests whose jobs are not over yet; more are refused. */
+  readonly maxRequests: number;
+}
+
+/** Starts a job at once and waits for it: the record as it is when the job ends or the wait is over. */
+export type Submit = (submission: Submission) => Promise<Checked<Job>>;
+
+/** @throws from the submission UpstreamError when S3 or SQS fails it; then nothing was started */
+export const createSubmit = (deps: SubmitDeps): Submit => {
+  const { store, records, queue, runs, slots, times, instance, inBucket, maxRequests } = deps;
+  let requests = 0;
+
+  /** The job's record when it ends, here or elsewhere, or when the time is over. */
+  const awaitEnd = async (id: string, until: number): Promise<Job> => {
+    let delay = times.pollFirst;
+    for (;;) {
+      const run = runs.find(id);
+      if (run !== undefined) {
+        const timeIsUp = new AbortController();
+        const rest = Math.max(0, until - Date.now());
+        await Promise.race([run.done, pause(rest, undefined, { signal: timeIsUp.signal }).catch(() => {})]);
+        timeIsUp.abort();
+        const job = run.lease.job();
+        if (hasEnded(job) || Date.now() >= until) return job;
+      }
+      const stored = await records.read(id);
+      if (stored === undefined) throw new UpstreamError("Expected the record of a job but received nothing.");
+      const rest = until - Date.now();
+      if (hasEnded(stored.job) || rest <= 0) return stored.job;
+      await pause(Math.min(delay, rest));
+      delay = Math.min(times.pollMost, delay * 1.5);
+    }
+  };
+
+  const replay = async (stored: Job, requestHash: string, until: number): Promise<Checked<Job>> => {
+    if (stored.requestHash !== requestHash) {
+      return refused(
+        "idempotency_conflict",
+        "Expected the request that first came with this `Idempotency-Key` but received another one. Use a new key for a new request.",
+      );
+    }
+    // The first request may have broken off between the record and the message.
+    if (stored.status === "queued") await queue.send(stored.id, 0);
+    return checked(await awaitEnd(stored.id, until));
+  };
+
+  /** A record in this worker's name with its insurance; undefined when a record of this id is there already. */
+  const create = async (
+    id: string,
+    request: JobRequest,
+    input: { readonly bytes: number; readonly etag: string },
+    requestHash: string | undefined,
+  ): Promise<{ readonly job: Job; readonly etag: string } | undefined> => {
+    const now = new Date();
+    const job = taken(queuedJob(id, request, input, now, requestHash), instance, now);
+    const etag = await records.create(job);
+    if (etag === undefined) return undefined;
+    try {
+      await queue.send(id, jobTimes.insuranceDelaySeconds);
+    } catch (error) {
+      // A replay with the same Idempotency-Key finds it queued and sends the message again.
+      await records.replace(handedBack(job), etag).catch(() => {});
+      throw error;
+    }
+    return { job, etag };
+  };
+
+  return async ({ request, idempotencyKey, waitSeconds }) => {
+    const until = Date.now() + waitSeconds * 1000;
+    const requestHash = idempotencyKey === undefined ? undefined : hashOfRequests([request]);
+    const id = idempotencyKey === undefined ? randomJobId() : jobIdForKey(idempotencyKey, 0);
+    if (requestHash !== undefined) {
+      const stored = await records.read(id);
+      if (stored !== undefined) return replay(stored.job, requestHash, until);
+    }
+
+    if (requests >= maxRequests) {
+      return refused(
+        "overloaded",
+        `Expected fewer than ${maxRequests} requests at a time. Try again later, or queue the job with POST /jobs.`,
+      );
+    }
+    requests += 1;
+    let over: Promise<void> = Promise.resolve();
+    try {
+      const input = await store.head(inBucket, request.file);
+      if (input === undefined) {
+        const remedy = "Upload it first: GET /presign?mode=upload gives the URL.";
+        return refused("input_not_found", expected("an uploaded file", "file", request.file, remedy));
+      }
+      const held = await create(id, request, input, requestHash);
+      if (held !== undefined) over = runs.start(held, (signal) => slots.enter(true, signal)).done;
+    } finally {
+      void over.then(() => {
+        requests -= 1;
+      });
+    }
+
+    if (runs.find(id) === undefined && requestHash !== undefined) {
+      // Another request with the same key was faster.
+      const stored = await records.read(id);
+      if (stored !== undefined) return replay(stored.job, requestHash, until);
+    }
+    return checked(await awaitEnd(id, until));
+  };
+};

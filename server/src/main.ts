@@ -1,0 +1,76 @@
+import { S3Client } from "@aws-sdk/client-s3";
+import { PublishCommand, SNSClient } from "@aws-sdk/client-sns";
+import { SQSClient } from "@aws-sdk/client-sqs";
+import pino from "pino";
+import type { Job } from "../../contract/job";
+import { goldenSelfTest } from "./engines/golden";
+import { createOnnxEngine } from "./engines/onnx";
+import { createImageWriter, decodePage, readImageHeader } from "./images";
+import { denoisePage } from "./pixels/denoisePage";
+import { countTiles } from "./pixels/tiles";
+import { startServer } from "./server";
+import { loadSettings } from "./settings";
+import { createObjectStore } from "./store/objects";
+import { createJobQueue } from "./store/queue";
+import { claimTemporaryFolder } from "./temporaryFolder";
+
+/** ECS sends SIGKILL 110 s after SIGTERM. */
+const lastMomentMilliseconds = 108_000;
+const connectionTimeout = 3000;
+/** Longer than SQS's long poll of 20 s. */
+const socketTimeout = 30_000;
+
+const notifier = (topicArn: string | undefined, region: string): ((job: Job) => Promise<void>) => {
+  if (topicArn === undefined) return async () => {};
+  const sns = new SNSClient({ region, requestHandler: { connectionTimeout, socketTimeout } });
+  return async ({ id, status, file, output, error }) => {
+    const message = { job: id, status, file, output, ...(error === undefined ? {} : { code: error.code }) };
+    await sns.send(
+      new PublishCommand({
+        TopicArn: topicArn,
+        Message: JSON.stringify(message),
+        MessageAttributes: { status: { DataType: "String", StringValue: status } },
+      }),
+    );
+  };
+};
+
+const main = async (): Promise<void> => {
+  const settings = loadSettings(process.env);
+  const { region, queueUrl, deadLetterQueueUrl, modelPath, threads } = settings;
+  const log = pino({ base: { instance: settings.instance } });
+  const requestHandler = { connectionTimeout, socketTimeout };
+  const server = await startServer({
+    settings,
+    store: createObjectStore(new S3Client({ region, requestHandler })),
+    queue: createJobQueue(new SQSClient({ region, requestHandler }), queueUrl, deadLetterQueueUrl),
+    notify: notifier(settings.jobTopicArn, region),
+    engine: await createOnnxEngine({ modelPath, threads }),
+    selfTest: goldenSelfTest,
+    imaging: { readImageHeader, decodePage, createImageWriter, denoisePage, countTiles },
+    temporaryFolder: await claimTemporaryFolder(),
+    log,
+  });
+  log.info({ url: server.url }, "listening");
+
+  let stopping = false;
+  const stop = (): void => {
+    if (stopping) return;
+    stopping = true;
+    setTimeout(() => process.exit(1), lastMomentMilliseconds).unref();
+    server.drain().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        log.fatal({ err: error }, "drain failed");
+        process.exit(1);
+      },
+    );
+  };
+  process.on("SIGTERM", stop);
+  process.on("SIGINT", stop);
+};
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+});

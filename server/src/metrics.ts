@@ -1,0 +1,71 @@
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { Job, JobTimings } from "../../contract/job";
+
+/** What the server counts, in its own registry. */
+export interface Metrics {
+  /** An ended job: its status, its stages, its tiles and pixels. */
+  ended(job: Job): void;
+  inFlight(runs: number): void;
+  queueReceiveFailed(): void;
+  /** Prometheus text. */
+  render(): Promise<string>;
+  readonly contentType: string;
+}
+
+const stages: readonly (readonly [stage: string, timing: keyof JobTimings])[] = [
+  ["queue", "queueMs"],
+  ["read", "readMs"],
+  ["decode", "decodeMs"],
+  ["infer", "inferMs"],
+  ["encode", "encodeMs"],
+  ["write", "writeMs"],
+  ["total", "totalMs"],
+];
+
+export const createMetrics = (): Metrics => {
+  const registry = new Registry();
+  const registers = [registry];
+  const jobs = new Counter({
+    name: "ddn_jobs_total",
+    help: "Jobs that ended on this server",
+    labelNames: ["status", "code"],
+    registers,
+  });
+  const stageSeconds = new Histogram({
+    name: "ddn_job_stage_seconds",
+    help: "Seconds that succeeded jobs spent in each stage",
+    labelNames: ["stage"],
+    buckets: [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 900],
+    registers,
+  });
+  const inFlight = new Gauge({ name: "ddn_jobs_in_flight", help: "Jobs that this server holds", registers });
+  const receiveFailures = new Counter({
+    name: "ddn_queue_receive_failures_total",
+    help: "Receives that the queue did not answer",
+    registers,
+  });
+  const tiles = new Counter({ name: "ddn_tiles_total", help: "Tiles of succeeded jobs", registers });
+  const pixels = new Counter({
+    name: "ddn_pixels_total",
+    help: "Pixels of succeeded jobs, by the first page's size",
+    registers,
+  });
+
+  return {
+    ended: (job) => {
+      jobs.inc({ status: job.status, code: job.error?.code ?? "" });
+      if (job.status !== "succeeded") return;
+      for (const [stage, timing] of stages) {
+        const milliseconds = job.timings?.[timing];
+        if (milliseconds !== undefined) stageSeconds.observe({ stage }, milliseconds / 1000);
+      }
+      tiles.inc(job.progress.done);
+      const { width = 0, height = 0, pages = 0 } = job.input;
+      pixels.inc(width * height * pages);
+    },
+    inFlight: (runs) => inFlight.set(runs),
+    queueReceiveFailed: () => receiveFailures.inc(),
+    render: () => registry.metrics(),
+    contentType: registry.contentType,
+  };
+};

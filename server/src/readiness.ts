@@ -1,0 +1,96 @@
+import { setTimeout as pause } from "node:timers/promises";
+import type { Engine } from "./engines/engine";
+import type { Log } from "./jobs/runs";
+
+export interface ReadinessState {
+  readonly ready: boolean;
+  /** Why not. */
+  readonly reason?: string;
+  /** When it last became so. */
+  readonly since: Date;
+}
+
+/** Whether the engine answers and denoised the golden image right since it last began to answer. */
+export interface Readiness {
+  state(): ReadinessState;
+  /** Asks the engine now, within a second. */
+  check(): Promise<ReadinessState>;
+  whenReady(signal: AbortSignal): Promise<void>;
+  /** Watches until the signal; the engine is tested first and again whenever it comes back. */
+  watch(signal: AbortSignal): Promise<void>;
+}
+
+export interface ReadinessDeps {
+  readonly engine: Engine;
+  /** Denoises the golden image; rejects with what was wrong. */
+  readonly selfTest: (engine: Engine) => Promise<void>;
+  readonly onChange: (state: ReadinessState) => void;
+  readonly log: Log;
+  readonly everyMilliseconds?: number;
+}
+
+const deadlineMilliseconds = 1000;
+
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+export const createReadiness = (deps: ReadinessDeps): Readiness => {
+  const { engine, selfTest, onChange, log, everyMilliseconds = 5000 } = deps;
+  let state: ReadinessState = { ready: false, reason: "The engine has not been tested yet.", since: new Date() };
+  let waiting: (() => void)[] = [];
+
+  const become = (ready: boolean, reason?: string): void => {
+    const same = state.ready === ready && state.reason === reason;
+    if (same) return;
+    const since = state.ready === ready ? state.since : new Date();
+    state = { ready, ...(reason === undefined ? {} : { reason }), since };
+    if (ready) {
+      log.info("the engine answers and passed the golden image");
+      for (const resolve of waiting) resolve();
+      waiting = [];
+    } else log.warn({ reason }, "not ready");
+    onChange(state);
+  };
+
+  /** Whether the engine answers within the deadline; an engine that hangs is as good as lost. */
+  const answers = async (): Promise<boolean> => {
+    const signal = AbortSignal.timeout(deadlineMilliseconds);
+    const late = new Promise<never>((_, reject) =>
+      signal.addEventListener("abort", () => reject(new Error("The engine did not answer within 1 s.")), {
+        once: true,
+      }),
+    );
+    try {
+      await Promise.race([engine.ready(signal), late]);
+      return true;
+    } catch (error) {
+      become(false, reasonOf(error));
+      return false;
+    }
+  };
+
+  return {
+    state: () => state,
+    check: async () => {
+      if (state.ready) await answers();
+      return state;
+    },
+    whenReady: (signal) =>
+      new Promise((resolve, reject) => {
+        if (signal.aborted) return reject(signal.reason);
+        if (state.ready) return resolve();
+        waiting.push(resolve);
+        signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+      }),
+    watch: async (signal) => {
+      while (!signal.aborted) {
+        if ((await answers()) && !state.ready) {
+          await selfTest(engine).then(
+            () => become(true),
+            (error: unknown) => become(false, reasonOf(error)),
+          );
+        }
+        await pause(everyMilliseconds, undefined, { signal }).catch(() => {});
+      }
+    },
+  };
+};

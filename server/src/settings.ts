@@ -1,0 +1,90 @@
+import { randomBytes } from "node:crypto";
+import { availableParallelism, hostname, totalmem } from "node:os";
+import { resolve } from "node:path";
+import { expected } from "../../contract/problem";
+
+/** The server's environment, checked; endpoints and credentials are the AWS SDK's own to read. */
+export interface Settings {
+  readonly host: string;
+  /** 0 takes a free port. */
+  readonly port: number;
+  readonly region: string;
+  readonly inBucket: string;
+  readonly outBucket: string;
+  readonly queueUrl: string;
+  readonly deadLetterQueueUrl: string;
+  readonly jobTopicArn?: string;
+  readonly engine: "onnx";
+  /** Path of the ONNX file. */
+  readonly modelPath: string;
+  /** Threads of the in-process engine. */
+  readonly threads: number;
+  /** Pixels of one page. */
+  readonly maxPixels: number;
+  readonly maxPages: number;
+  /** Bytes of an input file. */
+  readonly maxBytes: number;
+  /** Jobs in flight: while one is in the engine, another decodes or encodes. */
+  readonly concurrency: number;
+  /** What the pages of all jobs in flight may take together. */
+  readonly memoryMiB: number;
+  /** Names this process in job and service records: a restarted server is another worker. */
+  readonly instance: string;
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+const defaultModelPath = resolve(__dirname, "../triton/models/ddn/1/model.onnx");
+const maxPages = 1000;
+const gibibyte = 1024 ** 3;
+
+const required = (environment: Environment, name: string, what: string, remedy: string): string => {
+  const value = environment[name];
+  if (value === undefined || value === "") throw new Error(expected(what, name, undefined, remedy));
+  return value;
+};
+
+const integer = (environment: Environment, name: string, fallback: number, min: number, max: number): number => {
+  const text = environment[name];
+  if (text === undefined || text === "") return fallback;
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < min || value > max) {
+    throw new Error(expected(`an integer from ${min} to ${max}`, name, text));
+  }
+  return value;
+};
+
+const httpUrl = (environment: Environment, name: string, remedy: string): string => {
+  const text = required(environment, name, "the URL of a queue", remedy);
+  if (!/^https?:\/\//.test(text)) throw new Error(expected("the URL of a queue", name, text, remedy));
+  return text;
+};
+
+/** @throws Error naming the variable, what was expected and what came */
+export const loadSettings = (environment: Environment): Settings => {
+  const stack = "The stack's outputs name it; `npm start` sets it for the twin.";
+  const engine = environment.DDN_ENGINE ?? "onnx";
+  if (engine !== "onnx") throw new Error(expected("onnx", "DDN_ENGINE", engine));
+  const topic = environment.DDN_JOB_TOPIC_ARN;
+  return Object.freeze({
+    host: environment.HOST ?? "0.0.0.0",
+    port: integer(environment, "PORT", 50101, 0, 65535),
+    region: required(environment, "AWS_REGION", "a region such as ap-northeast-2", stack),
+    inBucket: required(environment, "DDN_IN_BUCKET", "the name of the input bucket", stack),
+    outBucket: required(environment, "DDN_OUT_BUCKET", "the name of the output bucket", stack),
+    queueUrl: httpUrl(environment, "DDN_QUEUE_URL", stack),
+    deadLetterQueueUrl: httpUrl(environment, "DDN_DEAD_LETTER_QUEUE_URL", stack),
+    ...(topic === undefined || topic === "" ? {} : { jobTopicArn: topic }),
+    engine,
+    modelPath: resolve(environment.DDN_MODEL ?? defaultModelPath),
+    threads: integer(environment, "DDN_THREADS", availableParallelism(), 1, 256),
+    maxPixels: integer(environment, "DDN_MAX_PIXELS", 268_435_456, 1, Number.MAX_SAFE_INTEGER),
+    maxPages,
+    // A result goes out in one PUT, which S3 takes up to 5 GiB; a decompressed JPEG can be larger than its source.
+    // Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html
+    maxBytes: integer(environment, "DDN_MAX_BYTES", 2 * gibibyte, 1, 5 * gibibyte),
+    concurrency: integer(environment, "DDN_CONCURRENCY", 2, 1, 64),
+    memoryMiB: integer(environment, "DDN_MEMORY_MIB", Math.floor(totalmem() / 2 / 1024 ** 2), 64, 1024 ** 2),
+    instance: `${hostname().slice(0, 40)}-${randomBytes(4).toString("hex")}`,
+  });
+};
