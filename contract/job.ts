@@ -124,7 +124,8 @@ export const jobTimes = {
   runLimitSeconds: 900,
   /** The attempt after this one is not made: the job fails with `attempts_exhausted`. */
   maxAttempts: 5,
-  waitSeconds: { default: 25, max: 25 },
+  // Not `default`: Pulumi takes an object with that key for a module when it serialises a function.
+  waitSeconds: { usual: 25, most: 25 },
   serviceRecordEverySeconds: 30,
   /** A service record older than this does not count. */
   serviceRecordFreshSeconds: 90,

@@ -83,7 +83,8 @@ const exampleJob = {
   input: { bytes: 8390282, etag: '"9b2cf535f27731c974343645a3985328"' },
 };
 
-const schemas: Readonly<Record<string, Schema>> = {
+// Functions, not values: Pulumi cannot serialise a captured object that has the key `default`.
+const schemas = (): Readonly<Record<string, Schema>> => ({
   Ping: object(
     {
       status: { const: "ok" },
@@ -250,7 +251,7 @@ const schemas: Readonly<Record<string, Schema>> = {
     code: ref("ProblemCode"),
   }),
   GatewayMessage: object({ message: text("API Gateway's own words.") }),
-};
+});
 
 const gatewayBody = { "application/json": { schema: ref("GatewayMessage") } };
 
@@ -338,7 +339,7 @@ type Draft = Pick<Operation, "operationId" | "summary" | "description" | "parame
   readonly codes: readonly ProblemCode[];
 };
 
-const drafts: Readonly<Record<string, Draft>> = {
+const drafts = (): Readonly<Record<string, Draft>> => ({
   "GET /ping": {
     operationId: "ping",
     summary: "Whether the API answers, and whether a server is there to denoise",
@@ -411,7 +412,7 @@ const drafts: Readonly<Record<string, Draft>> = {
         in: "header",
         required: false,
         schema: text(
-          `RFC 7240: wait=N, 0 to ${jobTimes.waitSeconds.max} seconds, by default ${jobTimes.waitSeconds.default}; more counts as ${jobTimes.waitSeconds.max}. respond-async is wait=0. Anything else is ignored.`,
+          `RFC 7240: wait=N, 0 to ${jobTimes.waitSeconds.most} seconds, by default ${jobTimes.waitSeconds.usual}; more counts as ${jobTimes.waitSeconds.most}. respond-async is wait=0. Anything else is ignored.`,
         ),
       },
       idempotencyKey,
@@ -479,11 +480,9 @@ const drafts: Readonly<Record<string, Draft>> = {
     successes: { 200: { description: "This document.", ...json({ type: "object" }) } },
     codes: [],
   },
-};
+});
 
-const operation = (key: string, open: boolean): Operation | undefined => {
-  const draft = drafts[key];
-  if (draft === undefined) return undefined;
+const operation = (draft: Draft, open: boolean): Operation => {
   const { successes, codes, ...rest } = draft;
   return {
     ...rest,
@@ -494,11 +493,12 @@ const operation = (key: string, open: boolean): Operation | undefined => {
 
 const paths = (): OpenApiDocument["paths"] => {
   const found: Record<string, Record<string, Operation>> = {};
+  const described = drafts();
   for (const { key, open } of routes) {
     const [method, path] = key.split(" ");
-    const described = operation(key, open);
-    if (method === undefined || path === undefined || described === undefined) continue;
-    found[path] = { ...found[path], [method.toLowerCase()]: described };
+    const draft = described[key];
+    if (method === undefined || path === undefined || draft === undefined) continue;
+    found[path] = { ...found[path], [method.toLowerCase()]: operation(draft, open) };
   }
   return found;
 };
@@ -519,7 +519,7 @@ export const openapiDocument = ({ serverUrl = "/" }: { readonly serverUrl?: stri
   servers: [{ url: serverUrl }],
   paths: paths(),
   components: {
-    schemas,
+    schemas: schemas(),
     securitySchemes: {
       bearer: {
         type: "http",

@@ -123,7 +123,7 @@ export const parseWaitSeconds = (prefer: string | undefined): number => {
   const preferences = (prefer ?? "").split(",").map((part) => part.trim().toLowerCase());
   if (preferences.includes("respond-async")) return 0;
   const wait = preferences.map((part) => /^wait\s*=\s*"?(\d+)"?$/.exec(part)).find((match) => match !== null);
-  return wait ? Math.min(Number(wait[1]), jobTimes.waitSeconds.max) : jobTimes.waitSeconds.default;
+  return wait ? Math.min(Number(wait[1]), jobTimes.waitSeconds.most) : jobTimes.waitSeconds.usual;
 };
 
 /** An `Idempotency-Key`: 1 to 255 printable ASCII characters. */

@@ -38,12 +38,12 @@ interface Download {
   readonly of: { readonly file: string } | { readonly job: string };
 }
 
-const expiresSeconds = { least: 30, default: 900, most: 3600 };
+const expiresSeconds = { least: 30, usual: 900, most: 3600 };
 const uploadOptions = ["size", "type", "sha256", "overwrite"];
 const parameters = ["file", "mode", "expires", "job", ...uploadOptions];
 
 const parseExpires = (value: string | undefined): Checked<number> => {
-  if (value === undefined) return checked(expiresSeconds.default);
+  if (value === undefined) return checked(expiresSeconds.usual);
   const seconds = /^[1-9]\d{0,3}$/.test(value) ? Number(value) : 0;
   return seconds >= expiresSeconds.least && seconds <= expiresSeconds.most
     ? checked(seconds)
