@@ -23,6 +23,10 @@ export interface Identity {
   /** Signed in the query rather than in the headers. */
   readonly presigned: boolean;
   readonly signedAt: Date;
+  /** The request's own signature: the seed of the chunks' signatures. */
+  readonly signature: string;
+  /** Signs a text made from the date (as AWS writes it) and scope of this request with its key; hexadecimal. */
+  signText(text: (date: string, scope: string) => string): Promise<string>;
 }
 
 /** A request that is not what a known key signed; status, code and sentence are AWS's own. */
@@ -241,16 +245,8 @@ const checkTime = (claim: Claim, signedAt: Date, now: Date): void => {
   if (claim.presigned && ageMs > claim.expiresIn * 1000) throw denied("Request has expired");
 };
 
-/** The signature that the claimed key would have made for this very request. */
-const signatureOf = async (
-  request: IncomingMessage,
-  { path, query }: ParsedTarget,
-  claim: Claim,
-  signedAt: Date,
-  key: AccessKey,
-  { service, region }: AuthenticationOptions,
-): Promise<string> => {
-  const signer = new SignatureV4({
+const signerOf = (key: AccessKey, { service, region }: AuthenticationOptions): SignatureV4 =>
+  new SignatureV4({
     service,
     region,
     credentials: key,
@@ -259,6 +255,15 @@ const signatureOf = async (
     uriEscapePath: service !== "s3",
     applyChecksum: false,
   });
+
+/** The signature that the claimed key would have made for this very request. */
+const signatureOf = async (
+  signer: SignatureV4,
+  request: IncomingMessage,
+  { path, query }: ParsedTarget,
+  claim: Claim,
+  signedAt: Date,
+): Promise<string> => {
   const signedHeaders = new Set(claim.signedHeaders);
   const headers = Object.fromEntries(
     claim.signedHeaders.flatMap((name) => {
@@ -316,7 +321,8 @@ export const authenticate = async (request: IncomingMessage, options: Authentica
   checkSignedHeaders(request, claim);
   const signedAt = parseDate(claim.date);
   checkTime(claim, signedAt, options.now ?? new Date());
-  const wanted = Buffer.from(await signatureOf(request, target, claim, signedAt, key, options));
+  const signer = signerOf(key, options);
+  const wanted = Buffer.from(await signatureOf(signer, request, target, claim, signedAt));
   const given = Buffer.from(claim.signature);
   const listDiffers = claim.signedHeaders.join() !== [...new Set(claim.signedHeaders)].sort().join();
   const bodyDiffers =
@@ -336,5 +342,7 @@ export const authenticate = async (request: IncomingMessage, options: Authentica
     payloadHash: claim.payloadHash,
     presigned: claim.presigned,
     signedAt,
+    signature: claim.signature,
+    signText: (text) => signer.sign(text(claim.date, claim.scope.join("/")), { signingDate: signedAt }),
   };
 };
