@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { Resource } from "../../contract/permissions";
 import { expected } from "../../contract/problem";
 import { type AccessKey, allows } from "../access";
+import { closeServer } from "../closeServer";
 import { AuthenticationError, authenticate } from "../sigv4";
 import { type ActionContext, actions, limits, type Parameters, queueOf } from "./actions";
 import { QueueError, serviceError } from "./problem";
@@ -118,14 +119,14 @@ export const startSqs = async (
     [config.queues.queue]: "queue",
     [config.queues.deadLetterQueue]: "deadLetterQueue",
   };
-  const inFlight = new Map<ServerResponse, AbortController>();
+  const inFlight = new Set<AbortController>();
   let endpoint = "";
 
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const gone = new AbortController();
-    inFlight.set(response, gone);
+    inFlight.add(gone);
     response.once("close", () => {
-      inFlight.delete(response);
+      inFlight.delete(gone);
       gone.abort();
     });
     const body = await readBody(request);
@@ -180,14 +181,8 @@ export const startSqs = async (
     queueUrl: urlOf(config.queues.queue),
     deadLetterQueueUrl: urlOf(config.queues.deadLetterQueue),
     close: async () => {
-      for (const [response, gone] of inFlight) {
-        if (!response.headersSent) response.setHeader("connection", "close");
-        gone.abort();
-      }
-      await new Promise((resolve) => {
-        server.close(resolve);
-        server.closeIdleConnections();
-      });
+      for (const gone of inFlight) gone.abort();
+      await closeServer(server);
       await queues.close();
     },
   };

@@ -211,7 +211,7 @@ describe("receiving", () => {
 
   it("gives only the attributes asked for, by the old parameter name too", async () => {
     await send("once");
-    const [message] = await receive({ AttributeNames: ["ApproximateReceiveCount"] });
+    const [message] = await receive({ AttributeNames: ["ApproximateReceiveCount" as "All"] });
     expect(message?.Attributes).toEqual({ ApproximateReceiveCount: "1" });
   });
 
