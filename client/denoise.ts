@@ -129,15 +129,14 @@ const isTransfer = (cause: unknown): boolean =>
 const describe = (job: Job): string => {
   const { width, height, bits, pages } = job.input;
   const noise = job.report?.noise[0]?.sigmaLsb;
-  return [
+  const facts = [
     width === undefined ? "" : `${width}×${height}`,
     bits === undefined ? "" : `${bits} bit`,
     pages === undefined || pages === 1 ? "" : `${pages} pages`,
     noise === undefined ? "" : `noise ${noise.toPrecision(3)} LSB`,
     job.timings === undefined ? "" : `${(job.timings.totalMs / 1000).toFixed(1)} s`,
-  ]
-    .filter((part) => part !== "")
-    .join(", ");
+  ].filter((fact) => fact !== "");
+  return facts.length === 0 ? "" : `  ${facts.join(", ")}`;
 };
 
 /** Takes one image all the way; answers false when it was finished before. */
@@ -187,9 +186,10 @@ const denoiseOne = async (run: Run, { path, name }: InputImage): Promise<boolean
   if (failure !== undefined) throw failure;
 
   await mkdir(dirname(output), { recursive: true });
+  await ledger.claim(name);
   await fetchResult(run, name, output, job);
   await ledger.add({ name, input, options, bytes: job.result?.bytes ?? 0 });
-  display.finish(name, `done ${name} → ${output}  ${describe(job)}`);
+  display.finish(name, `done ${name} → ${output}${describe(job)}`);
   for (const { code, detail } of job.warnings ?? []) display.line(`  warning ${code}: ${detail}`);
   return true;
 };

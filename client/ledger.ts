@@ -18,6 +18,8 @@ export interface Ledger {
   knows(name: string): boolean;
   /** Whether this very input was finished with these options and its result still lies there. */
   covers(entry: Omit<LedgerEntry, "bytes">): Promise<boolean>;
+  /** Makes the name ours before its result is put there: after a crash in between it is done again, not taken for a stranger's. */
+  claim(name: string): Promise<void>;
   add(entry: LedgerEntry): Promise<void>;
 }
 
@@ -43,6 +45,11 @@ export const openLedger = async (folder: string): Promise<Ledger> => {
       .flatMap(parseLine)
       .map((entry) => [entry.name, entry]),
   );
+  const add = async (entry: LedgerEntry) => {
+    entries.set(entry.name, entry);
+    // The line break comes first too, so that a line cut off by a crash spoils no other.
+    await appendFile(path, `\n${JSON.stringify(entry)}\n`);
+  };
   return {
     knows: (name) => entries.has(name),
     covers: async ({ name, input, options }) => {
@@ -54,10 +61,7 @@ export const openLedger = async (folder: string): Promise<Ledger> => {
       );
       return bytes === entry.bytes;
     },
-    add: async (entry) => {
-      entries.set(entry.name, entry);
-      // The line break comes first too, so that a line cut off by a crash spoils no other.
-      await appendFile(path, `\n${JSON.stringify(entry)}\n`);
-    },
+    claim: (name) => add({ name, input: "", options: "", bytes: 0 }),
+    add,
   };
 };

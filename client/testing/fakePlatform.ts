@@ -13,10 +13,15 @@ export interface SeenRequest {
   readonly body: Buffer;
 }
 
-/** An answer given instead of the usual one; `drop` cuts the connection. */
+/** An answer given instead of the usual one; `drop` cuts the connection before it, `cut` after its body. */
 export type ScriptedAnswer =
   | "drop"
-  | { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: string };
+  | {
+      readonly status: number;
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly body?: string;
+      readonly cut?: true;
+    };
 
 /** The API and the storage behind it in one process: just enough of both to talk to the client. */
 export interface FakePlatform {
@@ -26,8 +31,8 @@ export interface FakePlatform {
   readonly objects: Map<string, Buffer>;
   /** The next answers to `METHOD /first-segment`, in this order. */
   script(route: string, ...answers: readonly ScriptedAnswer[]): void;
-  /** What each job passes through, one step for each time it is asked for; the last one stays. */
-  steps: readonly ((job: Job) => Job)[];
+  /** What each job passes through, one step for each time it is asked for; the last one stays. None: it succeeds. */
+  steps: readonly ((job: Job) => Job | undefined)[];
   /** How many requests met this route. */
   count(route: string): number;
   close(): Promise<void>;
@@ -109,7 +114,7 @@ export const startFakePlatform = async (): Promise<FakePlatform> => {
           return json(response, 404, problem("job_not_found", `Expected a job but ${id} is none.`));
         const step = platform.steps[Math.min(entry.asked, platform.steps.length - 1)];
         entry.asked += 1;
-        if (entry.job.status !== "cancelled") entry.job = (step ?? succeeded)(entry.job);
+        if (entry.job.status !== "cancelled") entry.job = step?.(entry.job) ?? succeeded(entry.job);
         return json(response, 200, entry.job);
       }
       case "DELETE /jobs":
@@ -137,7 +142,9 @@ export const startFakePlatform = async (): Promise<FakePlatform> => {
     requests.push(seen);
     const scripted = scripts.get(routeOf(seen))?.shift();
     if (scripted === "drop") request.socket.destroy();
-    else if (scripted !== undefined) response.writeHead(scripted.status, scripted.headers).end(scripted.body);
+    else if (scripted?.cut) {
+      response.writeHead(scripted.status, scripted.headers).write(scripted.body ?? "", () => request.socket.destroy());
+    } else if (scripted !== undefined) response.writeHead(scripted.status, scripted.headers).end(scripted.body);
     else answer(seen, response);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
