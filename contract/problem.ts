@@ -90,7 +90,8 @@ export const refused = <T>(code: ProblemCode, detail: string): Checked<T> => ({
 /** A value as it may be shown in a `detail`: JSON, at most 64 characters of input. */
 export const quote = (value: unknown): string => {
   if (value === undefined) return "nothing";
-  const text = JSON.stringify(value) ?? String(value);
+  // JSON has no NaN and no Infinity and would show both as null.
+  const text = (typeof value === "number" ? undefined : JSON.stringify(value)) ?? String(value);
   const characters = Array.from(text);
   return characters.length <= 64 ? text : `${characters.slice(0, 63).join("")}…`;
 };
