@@ -1,0 +1,64 @@
+import { type FileHandle, open } from "node:fs/promises";
+import { ImageError } from "./image";
+
+/** Headers of real images are a few KiB; this bounds what a hostile one can make us read. */
+const maxHeaderBytes = 64 * 1024 * 1024;
+const windowBytes = 16 * 1024;
+
+/** A file of which only small pieces are read, each checked to lie inside it. */
+export interface BoundedFile {
+  /** Bytes. */
+  readonly size: number;
+  /**
+   * @param what names the piece in the error, as in "the directory of page 2"
+   * @throws ImageError `image_corrupt` when the piece lies outside the file, `image_unsupported` when all pieces together pass 64 MiB
+   */
+  read(offset: number, length: number, what: string): Promise<Buffer>;
+  /** Bytes already known to lie in the file; not counted. */
+  data(offset: number, length: number): Promise<Buffer>;
+}
+
+const readFully = async (handle: FileHandle, offset: number, length: number): Promise<Buffer> => {
+  const bytes = Buffer.allocUnsafe(length);
+  let filled = 0;
+  while (filled < length) {
+    const { bytesRead } = await handle.read(bytes, filled, length - filled, offset + filled);
+    if (bytesRead === 0) throw new Error("The file became shorter while it was read.");
+    filled += bytesRead;
+  }
+  return bytes;
+};
+
+/** Opens `path` for bounded reading while `use` runs. */
+export const withBoundedFile = async <T>(path: string, use: (file: BoundedFile) => Promise<T>): Promise<T> => {
+  const handle = await open(path, "r");
+  try {
+    const { size } = await handle.stat();
+    let total = 0;
+    let start = 0;
+    let window: Buffer = Buffer.alloc(0);
+    const read = async (offset: number, length: number, what: string): Promise<Buffer> => {
+      if (offset + length > size) {
+        throw new ImageError(
+          "image_corrupt",
+          `Expected ${what} at byte ${offset} but the file ends after ${size} bytes. It was cut short or damaged: upload it again.`,
+        );
+      }
+      total += length;
+      if (total > maxHeaderBytes) {
+        throw new ImageError(
+          "image_unsupported",
+          `Expected at most ${maxHeaderBytes} bytes of tags and tables but received more. Save the image without its extra metadata.`,
+        );
+      }
+      if (offset < start || offset + length > start + window.length) {
+        window = await readFully(handle, offset, Math.min(Math.max(length, windowBytes), size - offset));
+        start = offset;
+      }
+      return window.subarray(offset - start, offset - start + length);
+    };
+    return await use({ size, read, data: (offset, length) => readFully(handle, offset, length) });
+  } finally {
+    await handle.close();
+  }
+};
