@@ -5,7 +5,9 @@ import pino from "pino";
 import type { Job } from "../../contract/job";
 import { goldenSelfTest } from "./engines/golden";
 import { createOnnxEngine } from "./engines/onnx";
-import { createImageWriter, decodePage, readImageHeader } from "./images";
+import { decodePage } from "./images/decode";
+import { readImageHeader } from "./images/header";
+import { createImageWriter } from "./images/writer";
 import { denoisePage } from "./pixels/denoisePage";
 import { countTiles } from "./pixels/tiles";
 import { startServer } from "./server";
@@ -40,10 +42,13 @@ const main = async (): Promise<void> => {
   const { region, queueUrl, deadLetterQueueUrl, modelPath, threads } = settings;
   const log = pino({ base: { instance: settings.instance } });
   const requestHandler = { connectionTimeout, socketTimeout };
+  const silent = (): void => {};
+  // The SDK's info lines hold whole requests; what it warns of comes back as an error anyhow.
+  const logger = { trace: silent, debug: silent, info: silent, warn: silent, error: silent };
   const server = await startServer({
     settings,
-    store: createObjectStore(new S3Client({ region, requestHandler })),
-    queue: createJobQueue(new SQSClient({ region, requestHandler }), queueUrl, deadLetterQueueUrl),
+    store: createObjectStore(new S3Client({ region, requestHandler, logger })),
+    queue: createJobQueue(new SQSClient({ region, requestHandler, logger }), queueUrl, deadLetterQueueUrl),
     notify: notifier(settings.jobTopicArn, region),
     engine: await createOnnxEngine({ modelPath, threads }),
     selfTest: goldenSelfTest,

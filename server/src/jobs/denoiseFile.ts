@@ -1,7 +1,8 @@
 import type { JobInput, JobOptions, JobTimings, JobWarning, NoiseReport } from "../../../contract/job";
 import type { Engine } from "../engines/engine";
 import type { ImageHeader, ImageLimits } from "../images/image";
-import type { ImageWriter, Imaging } from "./imaging";
+import type { ImageWriter } from "../images/writer";
+import type { Imaging } from "./imaging";
 import type { Slots } from "./slots";
 
 export interface DenoiseFileArgs {
@@ -67,7 +68,10 @@ export const denoiseFile = async (
     done += 1;
     onProgress({ done, total });
   };
-  const writePages = async (writer: ImageWriter, noise: NoiseReport[]): ReturnType<ImageWriter["finish"]> => {
+  const writePages = async (
+    writer: ImageWriter,
+    noise: NoiseReport[],
+  ): Promise<Pick<DenoisedFile, "bytes" | "sha256">> => {
     for (const [index, page] of header.pages.entries()) {
       const samples = await timed("decodeMs", () => imaging.decodePage(inputPath, header, index));
       const denoised = await timed("inferMs", () =>
@@ -82,7 +86,7 @@ export const denoiseFile = async (
   const largest = Math.max(...header.pages.map((page) => page.width * page.height * page.channels));
   const release = await memory.enter(false, signal, largest * bytesPerSample * copiesOfPage);
   try {
-    const writer = await imaging.createImageWriter(outputPath, header, { software });
+    const writer = imaging.createImageWriter(outputPath, header, { software });
     const noise: NoiseReport[] = [];
     const file = await writePages(writer, noise).catch(async (error: unknown) => {
       await writer.abort();

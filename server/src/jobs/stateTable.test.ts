@@ -1,0 +1,738 @@
+// Does not prove that S3 and SQS behave as the store in memory does, nor anything about pixels.
+import { readdirSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { cancelRequested, type Job, taken } from "../../../contract/job";
+import { EngineError } from "../engines/engine";
+import { type Call, createWorld, type TestWorker, tilesPerPage } from "../testing/world";
+
+const request = (file = "a.tif") => ({ file, output: file, options: { strength: 1 } });
+
+/** A promise and the means to resolve it. */
+const gate = () => {
+  let open = (): void => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { open, opened };
+};
+
+const recordWrites = (calls: readonly Call[], status: string) =>
+  calls.filter(({ action, body }) => action === "writeText" && body?.includes(`"status":"${status}"`));
+
+const runOne = async (worker: TestWorker): Promise<void> => {
+  const run = await worker.receive();
+  await run?.done;
+};
+
+describe("create: POST /inference on a server", () => {
+  it("writes a running record and the insurance message before the work begins, and answers the finished job", async () => {
+    const world = createWorld();
+    const order: string[] = [];
+    world.putInput("a.tif", "pixels");
+    const worker = world.worker("one", {
+      before: ({ action, body }) => {
+        order.push(body?.includes('"status"') ? `record ${JSON.parse(body).status}` : action);
+      },
+    });
+    const answer = await worker.submit({ request: request(), waitSeconds: 5 });
+    expect(answer.ok && answer.value.status).toBe("succeeded");
+    expect(order.slice(0, 3)).toEqual(["head", "record running", "send"]);
+    expect(world.messages).toHaveLength(1);
+    expect(world.messages[0].visibleAt).toBe(60);
+  });
+
+  it("answers a job in progress when the wait is over, and the work goes on", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const hold = gate();
+    const worker = world.worker("one", { onTile: () => hold.opened });
+    const answer = await worker.submit({ request: request(), waitSeconds: 0 });
+    if (!answer.ok) throw new Error(answer.problem.detail);
+    expect(answer.value.status).toBe("running");
+    const run = worker.runs.find(answer.value.id);
+    hold.open();
+    await run?.done;
+    expect(world.job(answer.value.id).status).toBe("succeeded");
+  });
+
+  it("refuses an input that is not there and leaves nothing behind", async () => {
+    const world = createWorld();
+    const answer = await world.worker("one").submit({ request: request(), waitSeconds: 5 });
+    expect(answer).toMatchObject({
+      ok: false,
+      problem: {
+        code: "input_not_found",
+        detail:
+          'Expected an uploaded file for `file` but received "a.tif". Upload it first: GET /presign?mode=upload gives the URL.',
+      },
+    });
+    expect(world.objects.size).toBe(0);
+    expect(world.messages).toEqual([]);
+  });
+
+  it("replays a finished job to the same key and request, without a second run", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const worker = world.worker("one");
+    const first = await worker.submit({ request: request(), idempotencyKey: "k", waitSeconds: 5 });
+    const second = await worker.submit({ request: request(), idempotencyKey: "k", waitSeconds: 5 });
+    expect(second).toEqual(first);
+    expect(second.ok && second.value.attempts).toBe(1);
+  });
+
+  it("refuses another request under the same key", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    world.putInput("b.tif", "pixels");
+    const worker = world.worker("one");
+    await worker.submit({ request: request(), idempotencyKey: "k", waitSeconds: 5 });
+    const second = await worker.submit({ request: request("b.tif"), idempotencyKey: "k", waitSeconds: 5 });
+    expect(second).toMatchObject({ ok: false, problem: { code: "idempotency_conflict", status: 409 } });
+  });
+
+  it("starts one job when two requests with one key come at the same moment", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const [one, two] = [world.worker("one"), world.worker("two")];
+    const ask = (worker: TestWorker) => worker.submit({ request: request(), idempotencyKey: "k", waitSeconds: 5 });
+    const answers = await Promise.all([ask(one), ask(two)]);
+    expect(answers.map((answer) => answer.ok && answer.value.status)).toEqual(["succeeded", "succeeded"]);
+    expect(world.messages).toHaveLength(1);
+    expect([...world.objects.keys()].filter((key) => key.startsWith("out/.ddn/jobs/"))).toHaveLength(1);
+  });
+
+  it("sends the message again when a replay finds the job queued, and awaits the worker that takes it", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    let broken = true;
+    const one = world.worker("one", {
+      before: ({ action }) => {
+        if (action === "send" && broken) throw new Error("SQS is down");
+      },
+    });
+    const ask = () => one.submit({ request: request(), idempotencyKey: "k", waitSeconds: 5 });
+    await expect(ask()).rejects.toThrow("SQS is down");
+    expect(world.messages).toEqual([]);
+    broken = false;
+    const answer = ask();
+    const two = world.worker("two");
+    while (world.messages.length === 0) await new Promise(setImmediate);
+    await runOne(two);
+    expect(await answer).toMatchObject({ ok: true, value: { status: "succeeded", worker: "two", attempts: 1 } });
+  });
+
+  it("refuses more requests than it may hold, before anything is written", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const hold = gate();
+    const worker = world.worker("one", { onTile: () => hold.opened, maxRequests: 1 });
+    await worker.submit({ request: request(), waitSeconds: 0 });
+    const size = world.objects.size;
+    const second = await worker.submit({ request: request(), waitSeconds: 0 });
+    expect(second).toMatchObject({ ok: false, problem: { code: "overloaded" } });
+    expect(world.objects.size).toBe(size);
+    const runs = worker.runs.all().map((run) => run.done);
+    hold.open();
+    await Promise.all(runs);
+    expect(await worker.submit({ request: request(), waitSeconds: 5 })).toMatchObject({ ok: true });
+  });
+});
+
+describe("take", () => {
+  it("takes a queued job, counts the attempt, and deletes the message when it is done", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const id = world.submitToQueue("a.tif");
+    await runOne(world.worker("one"));
+    expect(world.job(id)).toMatchObject({ status: "succeeded", attempts: 1, worker: "one" });
+    expect(world.messages).toEqual([]);
+  });
+
+  it("lets one of two workers go on when both hold a message of the same job", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const id = world.submitToQueue("a.tif");
+    world.send(JSON.stringify({ job: id }), 0);
+    const hold = gate();
+    const workers = [
+      world.worker("one", { onTile: () => hold.opened }),
+      world.worker("two", { onTile: () => hold.opened }),
+    ];
+    const runs = await Promise.all(workers.map((worker) => worker.receive()));
+    expect(runs.filter((run) => run !== undefined)).toHaveLength(1);
+    hold.open();
+    await Promise.all(runs.map((run) => run?.done));
+    expect(world.job(id)).toMatchObject({ status: "succeeded", attempts: 1 });
+  });
+
+  it("leaves a job of another worker whose record is 60 s old, and looks again when it may be stale", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const id = world.submitToQueue("a.tif");
+    world.writeJob(taken(world.job(id), "other", new Date()));
+    world.advance(60);
+    expect(await world.worker("one").receive()).toBeUndefined();
+    expect(world.job(id)).toMatchObject({ status: "running", worker: "other", attempts: 1 });
+    expect(world.messages[0].visibleAt).toBe(61);
+  });
+
+  it("takes over a job whose record S3 says is older than 60 s", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const id = world.submitToQueue("a.tif");
+    world.writeJob(taken(world.job(id), "other", new Date()));
+    world.advance(61);
+    await runOne(world.worker("one"));
+    expect(world.job(id)).toMatchObject({ status: "succeeded", worker: "one", attempts: 2 });
+  });
+
+  it("ends a stale job as cancelled when somebody had asked for that", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const id = world.submitToQueue("a.tif");
+    world.writeJob(cancelRequested(taken(world.job(id), "other", new Date()), new Date()));
+    world.advance(61);
+    expect(await world.worker("one").receive()).toBeUndefined();
+    expect(world.job(id).status).toBe("cancelled");
+    expect(world.messages).toEqual([]);
+  });
+
+  it("pushes the insurance message of its own running job out of sight, and deletes it at the end", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const hold = gate();
+    const worker = world.worker("one", { onTile: () => hold.opened });
+    const answer = await worker.submit({ request: request(), waitSeconds: 0 });
+    if (!answer.ok) throw new Error(answer.problem.detail);
+    const run = worker.runs.find(answer.value.id);
+    world.advance(60);
+    expect(await worker.receive()).toBeUndefined();
+    expect(world.messages[0].visibleAt).toBe(120);
+    hold.open();
+    await run?.done;
+    expect(world.messages).toEqual([]);
+  });
+
+  it("takes a job at once that stands in its own name but that it does not run", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const id = world.submitToQueue("a.tif");
+    world.writeJob(taken(world.job(id), "one", new Date()));
+    await runOne(world.worker("one"));
+    expect(world.job(id)).toMatchObject({ status: "succeeded", attempts: 2 });
+  });
+
+  it.each(["succeeded", "failed", "cancelled"] as const)(
+    "deletes the message of a job that is %s, unseen",
+    async (status) => {
+      const world = createWorld();
+      world.putInput("a.tif", "pixels");
+      const id = world.submitToQueue("a.tif", { status });
+      expect(await world.worker("one").receive()).toBeUndefined();
+      expect(world.job(id)).toMatchObject({ status, attempts: 0 });
+      expect(world.messages).toEqual([]);
+    },
+  );
+
+  it("deletes a message whose record is gone, with a line in the log", async () => {
+    const world = createWorld();
+    world.send(JSON.stringify({ job: "0".repeat(26) }), 0);
+    const worker = world.worker("one");
+    expect(await worker.receive()).toBeUndefined();
+    expect(world.messages).toEqual([]);
+    expect(worker.logged).toEqual(["a message names a job without a record: deleted"]);
+  });
+
+  it.each(["not json", "[]", '{"job":"../../secrets"}', '{"Records":[]}', "null"])(
+    "moves a message that names no job to the dead-letter queue: %s",
+    async (body) => {
+      const world = createWorld();
+      world.send(body, 0);
+      expect(await world.worker("one").receive()).toBeUndefined();
+      expect(world.deadLetters).toEqual([body]);
+      expect(world.messages).toEqual([]);
+      expect(world.objects.size).toBe(0);
+    },
+  );
+});
+
+describe("run", () => {
+  it("records progress over all tiles, and what it found of input, model, noise and time", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels with icc");
+    const id = world.submitToQueue("a.tif");
+    const worker = world.worker("one");
+    await runOne(worker);
+    const job = world.job(id);
+    expect(job.progress).toEqual({ done: tilesPerPage, total: tilesPerPage });
+    expect(job.input).toMatchObject({ width: 8, height: 4, pages: 1, channels: 1, bits: 16, bytes: 15 });
+    expect(job.input.sha256).toMatch(/^[0-9a-f]{64}$/);
+    expect(job.model).toEqual({ name: "identity", version: "1", sha256: "0123456789abcdef".repeat(4) });
+    expect(job.engine).toBe("onnx");
+    expect(job.report).toEqual({ noise: [{ page: 0, channel: 0, a: 0, b: 0.01, sigmaLsb: 655 }] });
+    expect(job.warnings).toEqual([
+      { code: "tags_lost", detail: "The result does not carry these tags of the input: ICCProfile." },
+    ]);
+    expect(Object.keys(job.timings ?? {}).sort()).toEqual(
+      ["decodeMs", "encodeMs", "inferMs", "queueMs", "readMs", "totalMs", "writeMs"].sort(),
+    );
+    expect(job.cost).toBeUndefined();
+    expect(readdirSync(worker.temporaryFolder)).toEqual([]);
+  });
+
+  it("renews record and visibility while a tile takes long", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const id = world.submitToQueue("a.tif");
+    const hold = gate();
+    const beats = gate();
+    let renewed = 0;
+    const worker = world.worker("one", {
+      times: { heartbeat: 5 },
+      onTile: () => hold.opened,
+      after: ({ action }) => {
+        if (action === "setVisibility" && ++renewed === 3) beats.open();
+      },
+    });
+    const run = await worker.receive();
+    world.advance(40);
+    await beats.opened;
+    expect(world.messages[0].visibleAt).toBe(100);
+    hold.open();
+    await run?.done;
+    expect(world.job(id).status).toBe("succeeded");
+  });
+
+  it("stops silently when another worker took the record, and leaves result and message alone", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const id = world.submitToQueue("a.tif");
+    const worker = world.worker("one", {
+      onTile: (done) => {
+        if (done === 2) world.writeJob(taken(world.job(id), "two", new Date()));
+      },
+    });
+    const run = await worker.receive();
+    await run?.done;
+    expect(world.job(id)).toMatchObject({ status: "running", worker: "two", attempts: 2 });
+    expect(world.output("a.tif")).toBeUndefined();
+    expect(world.messages).toHaveLength(1);
+    expect(world.notices).toEqual([]);
+  });
+
+  it("goes on when its own write was answered too late and met itself", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const id = world.submitToQueue("a.tif");
+    const worker = world.worker("one", {
+      // Somebody rewrites the very same bytes, as a put sent twice does: another ETag, the same record.
+      before: ({ action, body }) => {
+        if (action === "writeText" && body?.includes('"succeeded"')) world.writeJob(JSON.parse(body) as Job);
+      },
+    });
+    await runOne(worker);
+    expect(world.job(id).status).toBe("succeeded");
+    expect(world.messages).toEqual([]);
+  });
+
+  it("fails a job that takes longer than its limit as engine_timeout, for good", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const id = world.submitToQueue("a.tif");
+    const worker: TestWorker = world.worker("one", {
+      times: { runLimit: 1 },
+      onTile: () =>
+        new Promise((resolve) => worker.runs.find(id)?.lease.signal.addEventListener("abort", () => resolve())),
+    });
+    await runOne(worker);
+    expect(world.job(id)).toMatchObject({ status: "failed", error: { code: "engine_timeout" } });
+    expect(world.messages).toEqual([]);
+  });
+});
+
+describe("cancel", () => {
+  it("ends a running job as cancelled at the next record write, without a result", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const id = world.submitToQueue("a.tif");
+    const stopped = gate();
+    const worker: TestWorker = world.worker("one", {
+      times: { heartbeat: 5, recordEvery: 1 },
+      onTile: async (done) => {
+        if (done !== 1) return;
+        worker.runs.find(id)?.lease.signal.addEventListener("abort", stopped.open);
+        world.writeJob(cancelRequested(world.job(id), new Date()));
+        await stopped.opened;
+      },
+    });
+    await runOne(worker);
+    expect(world.job(id)).toMatchObject({ status: "cancelled", attempts: 1 });
+    expect(world.job(id).cancelRequestedAt).toBeDefined();
+    expect(world.output("a.tif")).toBeUndefined();
+    expect(world.messages).toEqual([]);
+  });
+
+  it("comes too late once the result is written: the job succeeded", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const id = world.submitToQueue("a.tif");
+    const worker = world.worker("one", {
+      after: ({ action }) => {
+        if (action === "upload") world.writeJob(cancelRequested(world.job(id), new Date()));
+      },
+    });
+    await runOne(worker);
+    expect(world.job(id)).toMatchObject({ status: "succeeded" });
+    expect(world.job(id).cancelRequestedAt).toBeDefined();
+  });
+});
+
+describe("input changed", () => {
+  it("fails a job whose input was uploaded anew since it was submitted", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const id = world.submitToQueue("a.tif");
+    world.putInput("a.tif", "other pixels");
+    await runOne(world.worker("one"));
+    expect(world.job(id)).toMatchObject({
+      status: "failed",
+      error: {
+        code: "input_changed",
+        detail:
+          "Expected the bytes that were there when the job was submitted, but `file` has been uploaded anew since. Upload the file and submit it again.",
+      },
+    });
+    expect(world.messages).toEqual([]);
+  });
+
+  it("fails a job whose input is gone", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const id = world.submitToQueue("a.tif");
+    world.objects.delete("in/a.tif");
+    await runOne(world.worker("one"));
+    expect(world.job(id)).toMatchObject({ status: "failed", error: { code: "input_not_found" } });
+  });
+});
+
+describe("result", () => {
+  it("notes the version it wrote, and the object names job, model and input", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const id = world.submitToQueue("a.tif");
+    await runOne(world.worker("one"));
+    const { result, input } = world.job(id);
+    const object = world.output("a.tif");
+    expect(result).toMatchObject({ etag: object?.etag, versionId: object?.versionId, bytes: object?.body.length });
+    expect(object?.metadata).toEqual({
+      "ddn-job": id,
+      "ddn-sha256": result?.sha256,
+      "ddn-input-sha256": input.sha256,
+      "ddn-software": `ddn 0.1.0; model identity@0123456789ab; job ${id}`,
+    });
+  });
+
+  it("overwrites what stood there at the start", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    world.putOutput("a.tif", "older", { "ddn-job": "other" });
+    const id = world.submitToQueue("a.tif");
+    await runOne(world.worker("one"));
+    expect(world.output("a.tif")?.metadata["ddn-job"]).toBe(id);
+  });
+
+  it("tries again when another job wrote in between: the last to finish wins", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const id = world.submitToQueue("a.tif");
+    let intruded = false;
+    const worker = world.worker("one", {
+      before: ({ action }) => {
+        if (action !== "upload" || intruded) return;
+        intruded = true;
+        world.putOutput("a.tif", "other", { "ddn-job": "other" });
+      },
+    });
+    await runOne(worker);
+    expect(world.output("a.tif")?.metadata["ddn-job"]).toBe(id);
+    expect(world.job(id).result?.etag).toBe(world.output("a.tif")?.etag);
+  });
+
+  it("takes what stands there as its own when it carries the job's name", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const id = world.submitToQueue("a.tif");
+    const worker = world.worker("one", {
+      before: ({ action }) => {
+        if (action === "upload") world.putOutput("a.tif", "mine", { "ddn-job": id, "ddn-sha256": "f00d" });
+      },
+    });
+    await runOne(worker);
+    expect(world.output("a.tif")?.body.toString()).toBe("mine");
+    expect(world.job(id)).toMatchObject({
+      status: "succeeded",
+      result: { bytes: 4, sha256: "f00d", etag: world.output("a.tif")?.etag },
+    });
+  });
+});
+
+describe("end", () => {
+  it("writes the record first, deletes the message after it, and then tells the topic", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const id = world.submitToQueue("a.tif");
+    const calls: Call[] = [];
+    const worker = world.worker("one", {
+      before: (call) => {
+        if (call.action === "remove") {
+          expect(world.job(id).status).toBe("succeeded");
+          expect(world.notices).toEqual([]);
+        }
+        calls.push(call);
+      },
+    });
+    await runOne(worker);
+    expect(calls.at(-1)?.action).toBe("remove");
+    expect(recordWrites(calls, "succeeded")).toHaveLength(1);
+    expect(world.notices.map((job) => job.id)).toEqual([id]);
+  });
+
+  it("sits out trouble with S3 while it writes the end", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const id = world.submitToQueue("a.tif");
+    let refusals = 3;
+    const worker = world.worker("one", {
+      times: { recordEvery: 1 },
+      before: ({ action, body }) => {
+        if (action === "writeText" && body?.includes('"succeeded"') && refusals-- > 0) throw new Error("SlowDown");
+      },
+    });
+    await runOne(worker);
+    expect(world.job(id).status).toBe("succeeded");
+    expect(world.job(id).attempts).toBe(1);
+  });
+
+  it("counts the ended job", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    world.submitToQueue("a.tif");
+    const worker = world.worker("one");
+    await runOne(worker);
+    const text = await worker.metrics.render();
+    expect(text).toContain('ddn_jobs_total{status="succeeded",code=""} 1');
+    expect(text).toContain("ddn_tiles_total 4");
+    expect(text).toContain("ddn_pixels_total 32");
+    expect(text).toContain("ddn_jobs_in_flight 0");
+  });
+});
+
+describe("a worker that dies", () => {
+  const crashPoints: readonly (readonly [string, (call: Call) => boolean, when: "before" | "after"])[] = [
+    ["before it takes the record", ({ body }) => body?.includes('"running"') ?? false, "before"],
+    ["after it took the record", ({ body }) => body?.includes('"running"') ?? false, "after"],
+    ["before it reads the input", ({ action }) => action === "download", "before"],
+    ["after it read the input", ({ action }) => action === "download", "after"],
+    ["before it writes the result", ({ action }) => action === "upload", "before"],
+    ["after it wrote the result", ({ action }) => action === "upload", "after"],
+    ["before it writes the end", ({ body }) => body?.includes('"succeeded"') ?? false, "before"],
+    ["after it wrote the end", ({ body }) => body?.includes('"succeeded"') ?? false, "after"],
+    ["before it deletes the message", ({ action }) => action === "remove", "before"],
+  ];
+
+  it.each(crashPoints)("%s is followed by another, and the job succeeds once", async (_, matches, when) => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const id = world.submitToQueue("a.tif");
+    const died = gate();
+    const die = (call: Call): void => {
+      if (!matches(call)) return;
+      doomed.crash();
+      died.open();
+    };
+    const doomed: TestWorker = world.worker("doomed", { [when]: die });
+    void doomed.receive();
+    await died.opened;
+    world.advance(61);
+    await runOne(world.worker("heir"));
+    expect(world.job(id).status).toBe("succeeded");
+    expect(world.job(id).result?.etag).toBe(world.output("a.tif")?.etag);
+    expect(world.messages).toEqual([]);
+  });
+
+  it("in the middle of a request is followed by another that meets the insurance message", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const died = gate();
+    const doomed: TestWorker = world.worker("doomed", {
+      onTile: (done) => {
+        if (done === 1) died.open();
+        return done === 1 ? new Promise(() => {}) : undefined;
+      },
+    });
+    const answer = await doomed.submit({ request: request(), waitSeconds: 0 });
+    if (!answer.ok) throw new Error(answer.problem.detail);
+    await died.opened;
+    doomed.crash();
+    world.advance(61);
+    await runOne(world.worker("heir"));
+    expect(world.job(answer.value.id)).toMatchObject({ status: "succeeded", worker: "heir", attempts: 2 });
+  });
+
+  it("and comes back to life is fenced: the heir's result and record stand", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const id = world.submitToQueue("a.tif");
+    const frozen = gate();
+    const thaw = gate();
+    const sleeper = world.worker("sleeper", {
+      onTile: async (done) => {
+        if (done !== 2) return;
+        frozen.open();
+        await thaw.opened;
+      },
+    });
+    const run = await sleeper.receive();
+    await frozen.opened;
+    world.advance(61);
+    await runOne(world.worker("heir"));
+    const result = world.output("a.tif");
+    thaw.open();
+    await run?.done;
+    expect(world.output("a.tif")).toBe(result);
+    expect(world.job(id)).toMatchObject({ status: "succeeded", worker: "heir", attempts: 2 });
+  });
+});
+
+describe("platform error", () => {
+  it("gives job and message back, with the attempt counted and a pause", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const id = world.submitToQueue("a.tif");
+    const worker = world.worker("one", {
+      onTile: () => {
+        throw new EngineError("engine_unavailable", "The engine is gone.");
+      },
+    });
+    await runOne(worker);
+    expect(world.job(id)).toMatchObject({ status: "queued", attempts: 1, progress: { done: 0, total: 0 } });
+    expect(world.job(id).worker).toBeUndefined();
+    expect(world.messages[0].visibleAt).toBe(2);
+    expect(worker.logged).toContain("engine trouble");
+    expect(world.notices).toEqual([]);
+  });
+
+  it("of a request sends a message, since its insurance is not in hand", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    let broken = true;
+    const worker = world.worker("one", {
+      onTile: () => {
+        if (!broken) return;
+        broken = false;
+        throw new TypeError("a fault of the server");
+      },
+    });
+    const answer = worker.submit({ request: request(), waitSeconds: 5 });
+    while (world.messages.length < 2) await new Promise(setImmediate);
+    world.advance(2);
+    await runOne(worker);
+    expect(await answer).toMatchObject({ ok: true, value: { status: "succeeded", attempts: 2 } });
+  });
+
+  it("on every attempt ends with attempts_exhausted instead of a sixth, and the message lies in the dead-letter queue", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const id = world.submitToQueue("a.tif");
+    let tried = 0;
+    const worker = world.worker("one", {
+      onTile: () => {
+        tried += 1;
+        throw new EngineError("engine_timeout", "The engine took too long.");
+      },
+    });
+    for (let round = 0; round < 6; round++) {
+      await runOne(worker);
+      world.advance(61);
+    }
+    expect(tried).toBe(5);
+    expect(world.job(id)).toMatchObject({ status: "failed", attempts: 5, error: { code: "attempts_exhausted" } });
+    expect(world.deadLetters).toEqual([JSON.stringify({ job: id })]);
+    expect(world.messages).toEqual([]);
+    expect(world.notices.map((job) => job.status)).toEqual(["failed"]);
+  });
+
+  it("counts a worker that died five times over, too", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const id = world.submitToQueue("a.tif");
+    world.writeJob({ ...taken(world.job(id), "dead", new Date()), attempts: 5 });
+    world.advance(61);
+    expect(await world.worker("one").receive()).toBeUndefined();
+    expect(world.job(id)).toMatchObject({ status: "failed", error: { code: "attempts_exhausted" } });
+    expect(world.deadLetters).toHaveLength(1);
+  });
+});
+
+describe("input error", () => {
+  it("ends the job with the image's code and deletes the message", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "corrupt");
+    const id = world.submitToQueue("a.tif");
+    await runOne(world.worker("one"));
+    expect(world.job(id)).toMatchObject({
+      status: "failed",
+      attempts: 1,
+      error: { code: "image_corrupt", title: "The image file is damaged", detail: "Expected an image." },
+    });
+    expect(world.messages).toEqual([]);
+    expect(world.output("a.tif")).toBeUndefined();
+  });
+
+  it("refuses a file above the limit before it is read", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const id = world.submitToQueue("a.tif");
+    const calls: Call[] = [];
+    await runOne(world.worker("one", { maxBytes: 5, before: (call) => void calls.push(call) }));
+    expect(world.job(id)).toMatchObject({
+      status: "failed",
+      error: { code: "image_too_large", detail: "Expected at most 5 bytes for `file` but received 6." },
+    });
+    expect(calls.some(({ action }) => action === "download")).toBe(false);
+  });
+});
+
+describe("drain", () => {
+  it("hands a run back without counting the attempt, and the message is visible at once", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const id = world.submitToQueue("a.tif");
+    const worker: TestWorker = world.worker("one", {
+      onTile: (done) => {
+        if (done === 2) worker.runs.find(id)?.lease.stop("drained");
+      },
+    });
+    await runOne(worker);
+    expect(world.job(id)).toMatchObject({ status: "queued", attempts: 0 });
+    expect(world.messages[0].visibleAt).toBe(0);
+    await runOne(world.worker("two"));
+    expect(world.job(id)).toMatchObject({ status: "succeeded", attempts: 1, worker: "two" });
+  });
+
+  it("hands a request's run back by a message of its own", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const worker: TestWorker = world.worker("one", {
+      onTile: () => {
+        for (const run of worker.runs.all()) run.lease.stop("drained");
+      },
+    });
+    const answer = await worker.submit({ request: request(), waitSeconds: 0 });
+    if (!answer.ok) throw new Error(answer.problem.detail);
+    await worker.runs.find(answer.value.id)?.done;
+    expect(world.messages.map(({ visibleAt }) => visibleAt)).toEqual([60, 0]);
+    await runOne(world.worker("two"));
+    expect(world.job(answer.value.id)).toMatchObject({ status: "succeeded", attempts: 1, worker: "two" });
+  });
+});
