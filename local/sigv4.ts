@@ -256,8 +256,8 @@ const signerOf = (key: AccessKey, { service, region }: AuthenticationOptions): S
     applyChecksum: false,
   });
 
-/** The signature that the claimed key would have made for this very request. */
-const signatureOf = async (
+/** The list of signed headers and the signature that the claimed key would have made for this very request. */
+const proofOf = async (
   signer: SignatureV4,
   request: IncomingMessage,
   { path, query }: ParsedTarget,
@@ -291,14 +291,14 @@ const signatureOf = async (
       unsignableHeaders,
       unhoistableHeaders: new Set([...signedHeaders, ...unsignableHeaders]),
     });
-    return String(signed.query?.["X-Amz-Signature"]);
+    return `${signed.query?.["X-Amz-SignedHeaders"]} ${signed.query?.["X-Amz-Signature"]}`;
   }
   const signed = await signer.sign(toSign, {
     signingDate: signedAt,
     signableHeaders: signedHeaders,
     unsignableHeaders,
   });
-  return signed.headers.authorization.split("Signature=")[1];
+  return signed.headers.authorization.replace(/^.*SignedHeaders=(.*), Signature=(.*)$/, "$1 $2");
 };
 
 /**
@@ -322,14 +322,14 @@ export const authenticate = async (request: IncomingMessage, options: Authentica
   const signedAt = parseDate(claim.date);
   checkTime(claim, signedAt, options.now ?? new Date());
   const signer = signerOf(key, options);
-  const wanted = Buffer.from(await signatureOf(signer, request, target, claim, signedAt));
-  const given = Buffer.from(claim.signature);
-  const listDiffers = claim.signedHeaders.join() !== [...new Set(claim.signedHeaders)].sort().join();
+  const wanted = Buffer.from(await proofOf(signer, request, target, claim, signedAt));
+  // The list counts too: the signer leaves out headers that are absent, and a claim to have signed them is false.
+  const given = Buffer.from(`${claim.signedHeaders.join(";")} ${claim.signature}`);
   const bodyDiffers =
     options.body !== undefined &&
     /^[0-9a-f]{64}$/.test(claim.payloadHash) &&
     sha256(options.body) !== claim.payloadHash;
-  if (wanted.length !== given.length || !timingSafeEqual(wanted, given) || listDiffers || bodyDiffers) {
+  if (wanted.length !== given.length || !timingSafeEqual(wanted, given) || bodyDiffers) {
     throw new AuthenticationError(
       403,
       "SignatureDoesNotMatch",
