@@ -84,7 +84,10 @@ const deleteJob = async (desk: Desk, event: ApiEvent): Promise<ApiResult> => {
     if (written.ok) return jsonResult(202, mine);
     if (!lostRace(written.status)) return problemResult(event, unavailable("S3", written));
   }
-  return problemResult(event, unavailable("S3", { status: 412, reason: `record rewritten ${cancelTries} times` }));
+  return problemResult(
+    event,
+    unavailable("S3", { ok: false, status: 412, reason: `record rewritten ${cancelTries} times` }),
+  );
 };
 
 /** Reads the record until the job has ended or the time is up; a read that fails is made up for by the next. */

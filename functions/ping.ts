@@ -4,7 +4,7 @@ import { version } from "../contract/version";
 import { type ApiEvent, type ApiResult, jsonResult } from "./event";
 import { freshServices } from "./service";
 import type { PingSettings } from "./settings";
-import { asked, bounded } from "./upstream";
+import { asked, bounded, logRefusal } from "./upstream";
 
 /** Milliseconds after which ping answers with what it knows. */
 const deadlineMs = 1500;
@@ -36,6 +36,8 @@ export const pingHandler = (settings: PingSettings) => {
       asked((abortSignal) => freshServices(s3, settings.outBucket, abortSignal), deadlineMs),
       asked((abortSignal) => waitingMessages(sqs, settings.queueUrl, abortSignal), deadlineMs),
     ]);
+    if (!services.ok) logRefusal("S3", services);
+    if (!waiting.ok) logRefusal("SQS", waiting);
     const fresh = services.ok ? services.value : [];
     const awaited = fresh.length > 0 || (waiting.ok && waiting.value > 0);
     const unavailable = [...(services.ok ? [] : ["s3"]), ...(waiting.ok ? [] : ["sqs"])];

@@ -30,14 +30,20 @@ export const asked = async <T>(
   }
 };
 
-/** The 503 for a refusal that nobody foresaw. Its reason is for the log alone: it can name accounts and roles. */
-export const unavailable = (
-  service: "S3" | "SQS",
-  refusal: { readonly status: number; readonly reason: string },
-): Problem => {
-  console.error(JSON.stringify({ event: "upstream_unavailable", service, ...refusal }));
+export type Service = "S3" | "SQS";
+
+type Refusal = Extract<Answer<unknown>, { readonly ok: false }>;
+
+/** The reason is for the log alone: it can name accounts and roles. */
+export const logRefusal = (service: Service, { status, reason }: Refusal): void =>
+  console.error(JSON.stringify({ event: "upstream_unavailable", service, status, reason }));
+
+/** The 503 for a refusal that nobody foresaw. */
+export const unavailable = (service: Service, refusal: Refusal): Problem => {
+  logRefusal(service, refusal);
+  const what = refusal.status === 0 ? "none came" : "it refused";
   return problem(
     "upstream_unavailable",
-    `Expected an answer from ${service} but ${refusal.status === 0 ? "none came" : "it refused"}. Try again in a few seconds; trying again does no harm.`,
+    `Expected an answer from ${service} but ${what}. Try again in a few seconds; trying again does no harm.`,
   );
 };
