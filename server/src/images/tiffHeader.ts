@@ -55,7 +55,11 @@ const sampleFormats: Readonly<Record<number, string>> = {
   6: "complex floating point",
 };
 
-const extraSampleKinds: Readonly<Record<number, string>> = { 1: "associated alpha", 2: "unassociated alpha" };
+const extraSampleKinds: Readonly<Record<number, string>> = {
+  0: "unspecified",
+  1: "associated alpha",
+  2: "unassociated alpha",
+};
 
 /** How far one compressed byte can expand; what announces more cannot be whole. JPEG has no useful bound. */
 const maxExpansion: Readonly<Record<TiffLayout["compression"], number>> = {
