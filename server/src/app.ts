@@ -1,4 +1,11 @@
-import Fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance, type FastifyReply } from "fastify";
+import { randomUUID } from "node:crypto";
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  LogController,
+} from "fastify";
 import type { Job } from "../../contract/job";
 import { expected, type Problem, type ProblemCode, problem, problemContentType } from "../../contract/problem";
 import { maxBodyBytes, parseIdempotencyKey, parseInferenceRequest, parseWaitSeconds } from "../../contract/request";
@@ -37,10 +44,9 @@ const sendProblem = (reply: FastifyReply, why: Problem): FastifyReply => {
   const retryAfter = retryAfterSeconds[why.code];
   if (retryAfter !== undefined) reply.header("retry-after", retryAfter);
   if (why.code === "draining") reply.header("connection", "close");
-  return reply
-    .code(why.status)
-    .type(problemContentType)
-    .send({ instance: reply.request.id, ...why });
+  // With a serializer of its own fastify adds no charset to the type.
+  reply.code(why.status).type(problemContentType).serializer(JSON.stringify);
+  return reply.send({ ...why, instance: why.instance ?? reply.request.id });
 };
 
 /** The one table from what can go wrong while a request is served to what its caller is told. */
@@ -80,14 +86,19 @@ const answerJob = (reply: FastifyReply, job: Job): FastifyReply => {
 export const buildApp = ({ submit, readiness, metrics, isDraining, log }: AppDeps): FastifyInstance => {
   const app = Fastify({
     loggerInstance: log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: () => randomUUID(),
     bodyLimit: maxBodyBytes,
     // Longer than the load balancer's idle timeout of 60 s, else it meets connections that just closed.
     // Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html
     keepAliveTimeout: 65_000,
     requestTimeout: 30_000,
     http: { headersTimeout: 10_000 },
+    // While it drains the app itself says so, as a problem.
     return503OnClosing: false,
+    frameworkErrors: (error, _request, reply) => {
+      sendProblem(reply, problemOf(error));
+    },
     clientErrorHandler: (error, socket) => {
       if (!socket.writable) {
         socket.destroy();

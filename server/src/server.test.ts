@@ -16,10 +16,14 @@ import { startTwin } from "./testing/twin";
 type Line = Readonly<Record<string, unknown>> & { readonly msg: string };
 
 let twin: Awaited<ReturnType<typeof startTwin>>;
+const children: ChildProcess[] = [];
 beforeAll(async () => {
   twin = await startTwin();
 });
-afterAll(() => twin.close());
+afterAll(async () => {
+  for (const child of children) child.kill("SIGKILL");
+  await twin.close();
+});
 
 const getText = async (key: string): Promise<string> => {
   const answer = await twin.operator.s3.send(new GetObjectCommand({ Bucket: twin.buckets.out, Key: key }));
@@ -28,12 +32,9 @@ const getText = async (key: string): Promise<string> => {
 
 const getJob = async (id: string): Promise<Job> => JSON.parse(await getText(jobKey(id)));
 
-/** A 16-bit grey TIFF of a ramp with a checkered disturbance. */
+/** A 16-bit grey TIFF: a ramp. */
 const putImage = async (key: string, width: number, height: number) => {
-  const samples = Uint16Array.from(
-    { length: width * height },
-    (_, index) => 20000 + (index % width) * 20 + ((index * 2654435761) % 977),
-  );
+  const samples = Uint16Array.from({ length: width * height }, (_, index) => 20000 + (index % width) * 20);
   const body = await sharp(samples, { raw: { width, height, channels: 1 } })
     .toColourspace("grey16")
     .tiff({ compression: "deflate", predictor: "horizontal" })
@@ -55,6 +56,7 @@ const startProcess = async () => {
     },
     stdio: ["ignore", "pipe", "inherit"],
   });
+  children.push(child);
   const lines: Line[] = [];
   const listeners = new Set<() => void>();
   if (child.stdout === null) throw new Error("The server has no output.");

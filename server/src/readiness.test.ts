@@ -1,0 +1,108 @@
+// Does not prove the golden image's own judgement (engines/golden.test.ts).
+import { afterEach, describe, expect, it } from "vitest";
+import { type Engine, EngineError } from "./engines/engine";
+import type { Log } from "./jobs/runs";
+import { createReadiness, type ReadinessState } from "./readiness";
+import { testEngine } from "./testing/world";
+
+const stopping: AbortController[] = [];
+afterEach(() => {
+  for (const one of stopping.splice(0)) one.abort();
+});
+
+const start = (engine: Partial<Engine>, selfTest: () => Promise<void> = async () => {}) => {
+  const stop = new AbortController();
+  stopping.push(stop);
+  const states: ReadinessState[] = [];
+  const heard: (() => void)[] = [];
+  const log = { info: () => {}, warn: () => {}, error: () => {} } as unknown as Log;
+  const readiness = createReadiness({
+    engine: { ...testEngine, ...engine },
+    selfTest,
+    onChange: (state) => {
+      states.push(state);
+      for (const one of heard) one();
+    },
+    log,
+    everyMilliseconds: 1,
+  });
+  const watching = readiness.watch(stop.signal);
+  /** Resolves when so many changes were told. */
+  const changes = async (count: number): Promise<void> => {
+    while (states.length < count) {
+      await new Promise<void>((resolve) => {
+        heard.push(resolve);
+      });
+    }
+  };
+  return { readiness, states, changes, stop, watching };
+};
+
+describe("readiness", () => {
+  it("is not given before the golden image passed", async () => {
+    let pass = (): void => {};
+    const golden = new Promise<void>((resolve) => {
+      pass = resolve;
+    });
+    const { readiness, changes } = start({}, () => golden);
+    expect(readiness.state()).toMatchObject({ ready: false, reason: "The engine has not been tested yet." });
+    await new Promise(setImmediate);
+    expect((await readiness.check()).ready).toBe(false);
+    pass();
+    await changes(1);
+    expect(readiness.state().ready).toBe(true);
+    expect(readiness.state().reason).toBeUndefined();
+  });
+
+  it("tells why the golden image did not pass, and tries again", async () => {
+    let tests = 0;
+    const { readiness, states, changes } = start({}, async () => {
+      tests += 1;
+      if (tests < 3) throw new EngineError("engine_unavailable", "Expected at least 3 dB less noise.");
+    });
+    await changes(2);
+    expect(states.map(({ ready, reason }) => [ready, reason])).toEqual([
+      [false, "Expected at least 3 dB less noise."],
+      [true, undefined],
+    ]);
+    expect(tests).toBe(3);
+    expect(readiness.state().ready).toBe(true);
+  });
+
+  it("is lost with the engine, and the golden image is asked for again when it comes back", async () => {
+    let alive = true;
+    let tests = 0;
+    const { readiness, changes } = start(
+      {
+        ready: async () => {
+          if (!alive) throw new EngineError("engine_unavailable", "The engine is gone.");
+        },
+      },
+      async () => {
+        tests += 1;
+      },
+    );
+    await changes(1);
+    alive = false;
+    expect(await readiness.check()).toMatchObject({ ready: false, reason: "The engine is gone." });
+    const waiting = readiness.whenReady(new AbortController().signal);
+    alive = true;
+    await waiting;
+    expect(tests).toBe(2);
+  });
+
+  it("waits for nobody who stopped asking", async () => {
+    const { readiness } = start({}, () => new Promise(() => {}));
+    const stop = new AbortController();
+    const waiting = readiness.whenReady(stop.signal);
+    stop.abort(new Error("enough"));
+    await expect(waiting).rejects.toThrow("enough");
+  });
+
+  it("stops watching when asked to", async () => {
+    const { changes, stop, watching } = start({});
+    await changes(1);
+    stop.abort();
+    await watching;
+  });
+});
