@@ -23,7 +23,7 @@ const fullScale = 65535;
 const maxBlocks = 1 << 15;
 /** Coefficients of an 8×8 cosine transform by the sum of their two frequencies: picture below, noise above. */
 const lowFrequencies = { from: 1, to: 4 };
-const highFrequencies = { from: 8, to: 14 };
+const highFrequencies = { from: 9, to: 14 };
 
 const coefficients = ({ from, to }: { from: number; to: number }): number => {
   let count = 0;
@@ -196,7 +196,7 @@ const fitLine = (points: readonly Point[], from: number, to: number): { start: n
       sv += w * p * variance;
       ev += w * q * variance;
     }
-    const ridge = 0.002 * (ss + 2 * se + ee);
+    const ridge = 0.0002 * (ss + 2 * se + ee);
     const determinant = (ss + ridge) * (ee + ridge) - (se - ridge) ** 2;
     start = ((ee + ridge) * sv - (se - ridge) * ev) / determinant;
     end = ((ss + ridge) * ev - (se - ridge) * sv) / determinant;
@@ -226,9 +226,12 @@ export const estimateNoise = (plane: Plane): NoiseEstimate => {
     members.filter((index) => blocks.low[index] <= limit(index));
   const highOf = (members: Uint32Array): number =>
     median(Float64Array.from(members, (index) => blocks.high[index])) / medianOverMean(highCount);
+  // Between the means of blocks, not between single pixels: those lie beyond the signal by the noise itself.
+  const from = blocks.mean[order[0]];
+  const to = blocks.mean[order[order.length - 1]];
   let line = { start: 0, end: 0 };
   const predicted = (value: number) => {
-    const q = (value - lowest) / (highest - lowest);
+    const q = (value - from) / (to - from);
     return (1 - q) * line.start + q * line.end;
   };
   for (let round = 0; round < 8; round++) {
@@ -248,11 +251,11 @@ export const estimateNoise = (plane: Plane): NoiseEstimate => {
       points.push({ value, variance: highOf(members), weight: members.length });
     }
     if (points.length === 0) break;
-    line = fitLine(points, lowest, highest);
+    line = fitLine(points, from, to);
   }
   const quantisation = step ** 2 / 12;
   const start = Math.max(0, line.start - quantisation);
   const end = Math.max(0, line.end - quantisation);
-  const slope = (end - start) / (highest - lowest);
-  return { noise: { a: slope / fullScale, b: (start - slope * lowest) / fullScale ** 2 }, median: middle / fullScale };
+  const slope = (end - start) / (to - from);
+  return { noise: { a: slope / fullScale, b: (start - slope * from) / fullScale ** 2 }, median: middle / fullScale };
 };
