@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { peakBytes } from "./memory.js";
 
 /**
  * Preloaded into each process of the twin, which then knows nothing of it: when the twin goes away, however, its channel
@@ -6,20 +6,6 @@ import { readFileSync } from "node:fs";
  */
 
 const graceMs = 10_000;
-
-/**
- * Bytes. Linux hands a parent's `maxRSS` down to the programs that it starts; the high-water mark of the memory map is
- * the process's own. Source: https://man7.org/linux/man-pages/man5/proc_pid_status.5.html
- */
-const peakBytes = (): number => {
-  try {
-    const kibibytes = /^VmHWM:\s*(\d+) kB$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1];
-    if (kibibytes !== undefined) return Number(kibibytes) * 1024;
-  } catch {
-    // Not Linux.
-  }
-  return process.resourceUsage().maxRSS * 1024;
-};
 
 process.on("disconnect", () => {
   setTimeout(() => process.exit(1), graceMs).unref();

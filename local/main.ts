@@ -77,7 +77,13 @@ const main = async (): Promise<void> => {
   stop = () => {
     stop = () => {};
     console.log("stopping …");
-    twin.close().then(() => process.exit(), failed);
+    twin.close().then(
+      () => process.exit(),
+      (error: unknown) => {
+        console.error(error);
+        process.exit(1);
+      },
+    );
   };
   console.log(`ddn ready ${twin.url}`);
 };

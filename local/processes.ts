@@ -18,6 +18,10 @@ export interface ProcessSettings {
   readonly probeUrl: string;
   /** Whether this status means that it serves. @default any */
   readonly isReady?: (status: number) => boolean;
+  /** Gives up waiting for it to answer. */
+  readonly signal?: AbortSignal;
+  /** Milliseconds from an end to the next start. @default 1000 */
+  readonly restartDelayMs?: number;
   /** Seconds that it may take to stop before it is killed. @default 5 */
   readonly stopSeconds?: number;
   /** Told in a sentence what happened to the process. */
@@ -37,7 +41,6 @@ export interface SupervisedProcess {
   stop(): Promise<void>;
 }
 
-const restartDelayMs = 1000;
 const rapidRestarts = 5;
 const rapidWithinMs = 60_000;
 const startWithinMs = 60_000;
@@ -92,7 +95,7 @@ const answers = async (url: string, isReady: (status: number) => boolean): Promi
 };
 
 const untilReady = async (child: ChildProcess, settings: ProcessSettings): Promise<void> => {
-  const { name, probeUrl, logFile, isReady = () => true } = settings;
+  const { name, probeUrl, logFile, isReady = () => true, signal } = settings;
   const deadline = Date.now() + startWithinMs;
   while (!(await answers(probeUrl, isReady))) {
     const failure = hasEnded(child)
@@ -101,7 +104,7 @@ const untilReady = async (child: ChildProcess, settings: ProcessSettings): Promi
         ? `did not answer within ${startWithinMs / 1000} s`
         : undefined;
     if (failure !== undefined) throw new Error(`${name} ${failure}. The end of ${logFile}:\n${lastLines(logFile)}`);
-    await delay(probeEveryMs);
+    await delay(probeEveryMs, undefined, { signal });
   }
 };
 
@@ -133,7 +136,7 @@ const askPeakBytes = (child: ChildProcess): Promise<number | undefined> =>
  * @throws Error with the end of its log when it does not come up
  */
 export const startProcess = async (settings: ProcessSettings): Promise<SupervisedProcess> => {
-  const { name, logFile, stopSeconds = 5, log, onGiveUp } = settings;
+  const { name, logFile, restartDelayMs = 1000, stopSeconds = 5, log, onGiveUp } = settings;
   writeFileSync(logFile, "", { mode: 0o600 });
   const stopping = new AbortController();
   let ends: number[] = [];

@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { expected } from "../contract/problem";
 import type { Gateway, GatewaySettings } from "./gateway/gateway";
 import { startGateway } from "./gateway/gateway";
+import { peakBytes } from "./memory";
 import { freePorts, type ProcessSettings, type SupervisedProcess, startProcess } from "./processes";
 import type { S3Config } from "./s3/config";
 import type { SqsConfig } from "./sqs/server";
@@ -94,6 +95,7 @@ export const startTwin = async (options: TwinOptions): Promise<Twin> => {
   }
   const directory = openTwinDirectory(resolve(options.directory));
   const processes: SupervisedProcess[] = [];
+  const starting = new AbortController();
   let gateway: Gateway | undefined;
 
   const close = async (): Promise<void> => {
@@ -149,12 +151,18 @@ export const startTwin = async (options: TwinOptions): Promise<Twin> => {
     const sqsConfig: SqsConfig = { port: sqsPort, directory: directory.path("sqs"), region, accountId, queues, keys };
     const start = async (
       name: ProcessName,
-      settings: Omit<ProcessSettings, "name" | "logFile" | "log" | "onGiveUp">,
+      settings: Omit<ProcessSettings, "name" | "logFile" | "log" | "signal" | "onGiveUp">,
     ): Promise<void> => {
       const logFile = directory.path("logs", `${name}.log`);
-      processes.push(await startProcess({ name, logFile, log, onGiveUp: onFailure, ...settings }));
+      const { signal } = starting;
+      try {
+        processes.push(await startProcess({ name, logFile, log, signal, onGiveUp: onFailure, ...settings }));
+      } catch (error) {
+        // One that fails fails the twin: nobody waits for the others then.
+        starting.abort(error);
+      }
     };
-    const outcomes = await Promise.allSettled([
+    await Promise.all([
       start("s3", {
         command: [join(root, "local/s3/main.ts"), directory.writeSecret("s3.json", s3Config)],
         probeUrl: s3Url,
@@ -183,10 +191,9 @@ export const startTwin = async (options: TwinOptions): Promise<Twin> => {
           DDN_MODEL: model,
         },
       }),
-      handlers(),
+      handlers().catch((error: unknown) => starting.abort(error)),
     ]);
-    const failed = outcomes.find((outcome) => outcome.status === "rejected");
-    if (failed !== undefined) throw failed.reason;
+    if (starting.signal.aborted) throw starting.signal.reason;
 
     const description = describe(gateway.url, urls, directory);
     directory.writeSecret("twin.json", description);
@@ -201,7 +208,7 @@ export const startTwin = async (options: TwinOptions): Promise<Twin> => {
       }),
       usage: async () => {
         const peaks = await Promise.all(processes.map(async (each) => [each.name, (await each.peakBytes()) ?? 0]));
-        return { gateway: process.resourceUsage().maxRSS * 1024, ...Object.fromEntries(peaks) };
+        return { gateway: peakBytes(), ...Object.fromEntries(peaks) };
       },
       close,
     };
