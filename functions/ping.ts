@@ -29,8 +29,8 @@ const waitingMessages = async (sqs: SQSClient, queueUrl: string, abortSignal: Ab
  * What could not be asked in time stands in `unavailable`, and counts as no server and no work.
  */
 export const pingHandler = (settings: PingSettings) => {
-  const s3 = new S3Client({ ...bounded, maxAttempts: 1, ...settings.clients?.s3 });
-  const sqs = new SQSClient({ ...bounded, maxAttempts: 1, ...settings.clients?.sqs });
+  const s3 = new S3Client({ ...bounded, maxAttempts: 2, ...settings.clients?.s3 });
+  const sqs = new SQSClient({ ...bounded, maxAttempts: 2, ...settings.clients?.sqs });
   return async (_event: ApiEvent): Promise<ApiResult> => {
     const [services, waiting] = await Promise.all([
       asked((abortSignal) => freshServices(s3, settings.outBucket, abortSignal), deadlineMs),

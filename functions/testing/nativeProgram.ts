@@ -7,12 +7,7 @@ export const projectRoot = path.resolve(__dirname, "../..");
 
 const requireFromRoot = createRequire(path.join(projectRoot, "package.json"));
 
-/**
- * A `require` that loads the TypeScript of this project as `pulumi up` does: by Pulumi's vendored ts-node, as CommonJS.
- * Vite's transformed modules cannot be serialised (https://github.com/pulumi/pulumi/issues/10480), so a test that makes a
- * callback function loads the program by this, not by `import`. Paths are relative to the project's root.
- */
-export const nativeRequire = (): NodeJS.Require => {
+const register = (): NodeJS.Require => {
   const pulumi = path.dirname(requireFromRoot.resolve("@pulumi/pulumi/package.json"));
   const typescript = requireFromRoot("typescript") as typeof import("typescript");
   const tsconfig = path.join(projectRoot, "tsconfig.json");
@@ -35,4 +30,16 @@ export const nativeRequire = (): NodeJS.Require => {
     },
   });
   return requireFromRoot;
+};
+
+let registered: NodeJS.Require | undefined;
+
+/**
+ * A `require` that loads the TypeScript of this project as `pulumi up` does: by Pulumi's vendored ts-node, as CommonJS.
+ * Vite's transformed modules cannot be serialised (https://github.com/pulumi/pulumi/issues/10480), so a test that makes a
+ * callback function loads the program by this, not by `import`. Paths are relative to the project's root.
+ */
+export const nativeRequire = (): NodeJS.Require => {
+  registered ??= register();
+  return registered;
 };
