@@ -1,5 +1,5 @@
 // Does not prove that JPEG inside TIFF decodes as every other reader does: JPEG is lossy and libjpeg's word is taken.
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
 import { decodePage } from "./decode";
@@ -23,10 +23,19 @@ const decode = (bytes: Buffer): Promise<number[][]> => decodeFile(save(bytes));
 const full = (samples: readonly number[], bits: 8 | 16): number[] =>
   bits === 8 ? samples.map((sample) => sample * 257) : [...samples];
 
+/** The index of the first sample that differs, -1 for none: large arrays take toEqual seconds. */
+const firstDifference = (found: ArrayLike<number> | undefined, expected: ArrayLike<number>): number => {
+  if (found?.length !== expected.length) return Math.min(found?.length ?? 0, expected.length);
+  for (let index = 0; index < expected.length; index += 1) if (found[index] !== expected[index]) return index;
+  return -1;
+};
+
 const expectExact = async (page: Omit<TestPage, "samples">, container: Omit<TestTiff, "pages"> = {}): Promise<void> => {
   const { width, height, channels = 1, bits = 16 } = page;
   const samples = testSamples(width * height * channels, bits);
-  expect(await decode(buildTiff({ ...container, pages: [{ ...page, samples }] }))).toEqual([full(samples, bits)]);
+  const pages = await decode(buildTiff({ ...container, pages: [{ ...page, samples }] }));
+  expect(pages).toHaveLength(1);
+  expect(firstDifference(pages[0], full(samples, bits))).toBe(-1);
 };
 
 const storage: [string, Partial<TestPage>][] = [
@@ -81,7 +90,7 @@ describe("decodePage on a TIFF", () => {
     await expectExact({ width: 300, height: 100, bits: 8, compression: 5 });
     const flat = new Array<number>(40_000).fill(7);
     const pages = [{ width: 200, height: 200, samples: flat, compression: 5 }];
-    expect(await decode(buildTiff({ pages }))).toEqual([flat]);
+    expect(firstDifference((await decode(buildTiff({ pages })))[0], flat)).toBe(-1);
   });
 
   it("reads what libtiff compressed", async () => {
@@ -97,7 +106,7 @@ describe("decodePage on a TIFF", () => {
             .toColourspace("grey16")
             .tiff({ compression, predictor, tile, tileWidth: 64, tileHeight: 64 })
             .toFile(file);
-          expect(await decodeFile(file)).toEqual([Array.from(samples)]);
+          expect(firstDifference((await decodeFile(file))[0], samples)).toBe(-1);
         }
       }
     }
@@ -108,12 +117,12 @@ describe("decodePage on a TIFF", () => {
     await expectExact({ width: 1100, height: 600 }, { littleEndian: false });
   });
 
-  it("reads strips that are filled up beyond the page", async () => {
+  it("reads a last strip that is filled up beyond the page", async () => {
     const samples = testSamples(5 * 8);
-    const filled = buildTiff({
-      pages: [{ width: 5, height: 8, samples, compression: 8, rowsPerStrip: 8, tags: [long(257, 7)] }],
-    });
-    expect(await decode(filled)).toEqual([samples.slice(0, 35)]);
+    for (const [, stored] of storage) {
+      const page = { width: 5, height: 8, samples, ...stored, rowsPerStrip: 4, tags: [long(257, 7)] };
+      expect(await decode(buildTiff({ pages: [page] }))).toEqual([samples.slice(0, 35)]);
+    }
   });
 
   it("leaves MinIsWhite as stored", async () => {
@@ -166,11 +175,10 @@ describe("decodePage on a TIFF", () => {
       .toFile(grey);
     expect(await decodeFile(grey)).toEqual([new Array(64 * 32).fill(200 * 257)]);
 
-    const header = await readImageHeader(grey, limits);
-    const [page] = header.pages;
-    if (page === undefined) throw new Error("Expected a page");
-    const bytes = await sharp(grey).toBuffer();
-    expect(bytes.length).toBeGreaterThan(0);
+    const inverted = readFileSync(grey);
+    const photometric = inverted.indexOf(Buffer.from("0601030001000000", "hex"));
+    inverted.writeUInt16LE(0, photometric + 8);
+    expect(await decode(inverted)).toEqual([new Array(64 * 32).fill(200 * 257)]);
 
     const colour = path();
     const red = Uint8Array.from({ length: 64 * 32 * 3 }, (_, index) => [200, 40, 90][index % 3] ?? 0);
@@ -289,7 +297,7 @@ describe("decodePage on damaged data", () => {
       .toColourspace("b-w")
       .tiff({ compression: "jpeg" })
       .toFile(file);
-    const bytes = Buffer.from(await import("node:fs/promises").then(({ readFile }) => readFile(file)));
+    const bytes = readFileSync(file);
     expect(await damage(bytes, () => bytes.fill(0, 1000, 6000))).toBe(
       "ImageError: Expected whole image data on page 1 but it is damaged or cut short. Export the image again.",
     );

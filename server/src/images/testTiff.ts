@@ -132,18 +132,20 @@ export const buildTiff = ({ pages, littleEndian = true, big = false, loopTo }: T
       for (let y0 = 0; y0 < height; y0 += blockHeight) {
         for (let x0 = 0; x0 < width; x0 += blockWidth) {
           const rows = page.tile ? blockHeight : Math.min(blockHeight, height - y0);
-          const stored: Buffer[] = [];
+          const stored: number[] = [];
           for (let y = y0; y < y0 + rows; y += 1) {
             for (let x = x0; x < x0 + blockWidth; x += 1) {
               for (const channel of planar ? [plane] : Array.from({ length: channels }, (_, index) => index)) {
                 const at = (column: number) =>
                   column < width && y < height ? (page.samples[(y * width + column) * channels + channel] ?? 0) : 0;
                 const before = predictor && x > x0 ? at(x - 1) : 0;
-                stored.push(number(bits / 8, (at(x) - before + 65536) % (bits === 8 ? 256 : 65536)));
+                const value = (at(x) - before + 65536) % (bits === 8 ? 256 : 65536);
+                if (bits === 8) stored.push(value);
+                else stored.push(...(littleEndian ? [value & 255, value >> 8] : [value >> 8, value & 255]));
               }
             }
           }
-          const bytes = compress(compression, Buffer.concat(stored));
+          const bytes = compress(compression, Buffer.from(stored));
           offsets.push(append(bytes));
           counts.push(bytes.length);
         }
