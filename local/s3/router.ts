@@ -135,6 +135,16 @@ const operationOf = (call: Call): Operation => {
   return operation;
 };
 
+/** What of a query belongs to the signature alone. */
+const signatureParameters: ReadonlySet<string> = new Set([
+  "x-amz-algorithm",
+  "x-amz-credential",
+  "x-amz-date",
+  "x-amz-expires",
+  "x-amz-signature",
+  "x-amz-signedheaders",
+]);
+
 /** Splits a path-style target into what it is about. */
 const callOf = (request: IncomingMessage, response: ServerResponse, identity: Identity, config: S3Config): Call => {
   const { path, query } = parseTarget(request.url ?? "/");
@@ -156,24 +166,15 @@ const callOf = (request: IncomingMessage, response: ServerResponse, identity: Id
   for (const [header, value] of Object.entries(request.headers)) {
     if (header.startsWith("x-amz-") && value !== undefined) amz.set(header, `${value}`);
   }
-  let started = false;
-  const body = (): AsyncIterable<Buffer> => {
-    if (!started && request.headers.expect !== undefined) response.writeContinue();
-    started = true;
+  async function* body(): AsyncGenerator<Buffer> {
+    if (request.headers.expect !== undefined) response.writeContinue();
     // Left open when the reader gives up, so that the caller still hears why.
-    return request.iterator({ destroyOnReturn: false });
-  };
+    yield* request.iterator({ destroyOnReturn: false });
+    // The silence from here on is the store's own: syncing gigabytes takes its time.
+    request.setTimeout(0);
+  }
   return { request, response, identity, bucket, bucketName, key, query: parameters, amz, body };
 };
-
-const signatureParameters: ReadonlySet<string> = new Set([
-  "x-amz-algorithm",
-  "x-amz-credential",
-  "x-amz-date",
-  "x-amz-expires",
-  "x-amz-signature",
-  "x-amz-signedheaders",
-]);
 
 /** Finds the operation that an authenticated request asks for, and runs it. */
 export const route = async (
