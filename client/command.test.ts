@@ -331,7 +331,6 @@ describe("the command line", () => {
     const { lines } = await denoise(path);
 
     expect(lines).toEqual([
-      "reading a.tif",
       "uploading a.tif",
       "denoising a.tif",
       "downloading a.tif",

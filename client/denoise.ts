@@ -133,7 +133,7 @@ const describe = (job: Job): string => {
     width === undefined ? "" : `${width}×${height}`,
     bits === undefined ? "" : `${bits} bit`,
     pages === undefined || pages === 1 ? "" : `${pages} pages`,
-    noise === undefined ? "" : `noise ${noise.toPrecision(3)} LSB`,
+    noise === undefined ? "" : `noise ${Number(noise.toPrecision(3))} LSB`,
     job.timings === undefined ? "" : `${(job.timings.totalMs / 1000).toFixed(1)} s`,
   ].filter((fact) => fact !== "");
   return facts.length === 0 ? "" : `  ${facts.join(", ")}`;

@@ -56,11 +56,14 @@ const liveDisplay = (output: Output): Display => {
   };
 };
 
+/** Over in a moment, and all that happens to a file that is skipped: not worth a line that stays. */
+const fleeting = "reading";
+
 const plainDisplay = (output: Output): Display => {
   const stages = new Map<string, string>();
   return {
     update: (name, stage) => {
-      if (stages.get(name) === stage) return;
+      if (stage === fleeting || stages.get(name) === stage) return;
       stages.set(name, stage);
       output.write(`${stage} ${name}\n`);
     },

@@ -100,6 +100,14 @@ const describe = (file, { width, height, bits, channels }, count) =>
     .filter((part) => part !== "")
     .join(" · ");
 
+/** Drops the result, of which the link and the report speak. */
+const forgetResult = () => {
+  if (task.result !== undefined) URL.revokeObjectURL(task.result);
+  find("report").hidden = true;
+  find("download").hidden = true;
+  find("denoise").classList.add("primary");
+};
+
 const ready = (isReady) => {
   find("denoise").hidden = !isReady;
   find("cancel").hidden = isReady;
@@ -109,12 +117,10 @@ const ready = (isReady) => {
 const chooseFile = async (file) => {
   task.controller?.abort(new Failure("stageCancelled", ""));
   if (task.job !== undefined) cancelJob(task.job).catch(() => undefined);
-  if (task.result !== undefined) URL.revokeObjectURL(task.result);
+  forgetResult();
   const mine = { file, images: [], page: 0 };
   task = mine;
   find("failure").hidden = true;
-  find("report").hidden = true;
-  find("download").hidden = true;
   find("nothing").hidden = false;
   find("start").hidden = true;
   find("work").hidden = false;
@@ -189,8 +195,8 @@ const showReport = (job) => {
     ].filter(([, value]) => value !== undefined),
   );
   find("warnings").replaceChildren(
-    ...(job.warnings ?? []).map(({ detail }) =>
-      Object.assign(document.createElement("li"), { textContent: `${say("warning")}: ${detail}` }),
+    ...(job.warnings ?? []).map((warning) =>
+      Object.assign(document.createElement("li"), { textContent: `${say("warning")}: ${sayFailure(warning)}` }),
     ),
   );
   find("report").hidden = false;
@@ -210,6 +216,7 @@ const showResult = async (mine, blob, job) => {
   });
   find("download").replaceChildren(link);
   find("download").hidden = false;
+  find("denoise").classList.remove("primary");
   find("nothing").hidden = true;
   showReport(job);
   await showPage(mine.page);
@@ -224,16 +231,19 @@ const denoise = async () => {
   const current = () => mine === task;
   const megabytes = (bytes) => number(bytes / 1e6);
   find("failure").hidden = true;
+  forgetResult();
   ready(false);
   try {
     const total = megabytes(mine.file.size);
-    stage("stageUploading", { done: 0, total }, 0);
-    const key = await upload(
-      mine.file,
-      (sent, all) => current() && stage("stageUploading", { done: megabytes(sent), total }, sent / all),
-      signal,
-    );
-    const created = await createJob(key, find("strength").valueAsNumber / 100, signal);
+    if (mine.key === undefined) {
+      stage("stageUploading", { done: 0, total }, 0);
+      mine.key = await upload(
+        mine.file,
+        (sent, all) => current() && stage("stageUploading", { done: megabytes(sent), total }, sent / all),
+        signal,
+      );
+    }
+    const created = await createJob(mine.key, find("strength").valueAsNumber / 100, signal);
     mine.job = created.id;
     const job = await jobEnd(created.id, (seen) => current() && showJob(seen));
     mine.job = undefined;
@@ -245,7 +255,7 @@ const denoise = async () => {
     await showResult(mine, result, job);
     if (current()) stage("stageDone", { seconds: number((performance.now() - startedAt) / 1000) }, 1);
   } catch (failure) {
-    mine.job = undefined;
+    Object.assign(mine, { job: undefined, key: undefined });
     if (!current()) return;
     if (signal.aborted) stage("stageCancelled", {}, 0);
     else showFailure(failure);

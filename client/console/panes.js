@@ -19,14 +19,20 @@ const shades = ({ low, high }, inverted, bits) => {
   return table;
 };
 
-/** Places in the image of the samples that each pixel of the screen averages, along one axis; -1 lies outside. */
+/**
+ * Places in the image of the samples that the pixels of the screen average along one axis, `perSide` for each pixel, from the
+ * first pixel that lies wholly in the image to the one after the last.
+ */
 const placesAlong = (pixels, centre, scale, size, perSide) => {
   const places = new Int32Array(pixels * perSide);
   for (let at = 0; at < places.length; at += 1) {
-    const place = Math.floor(centre + ((at + 0.5) / perSide - pixels / 2) / scale);
-    places[at] = place >= 0 && place < size ? place : -1;
+    places[at] = Math.floor(centre + ((at + 0.5) / perSide - pixels / 2) / scale);
   }
-  return places;
+  let first = 0;
+  while (first < pixels && places[first * perSide] < 0) first += 1;
+  let end = pixels;
+  while (end > first && places[end * perSide - 1] >= size) end -= 1;
+  return { places, first, end };
 };
 
 const render = (canvas, page, view, shown) => {
@@ -40,24 +46,27 @@ const render = (canvas, page, view, shown) => {
     const columns = placesAlong(canvas.width, view.x, view.scale, width, perSide);
     const rows = placesAlong(canvas.height, view.y, view.scale, height, perSide);
     const table = shades(shown, page.inverted, page.bits);
-    const mean = [0, 0, 0];
-    for (let y = 0; y < canvas.height; y += 1) {
-      for (let x = 0; x < canvas.width; x += 1) {
-        let count = 0;
-        mean.fill(0);
-        for (let down = y * perSide; down < (y + 1) * perSide; down += 1) {
-          if (rows[down] < 0) continue;
-          for (let along = x * perSide; along < (x + 1) * perSide; along += 1) {
-            if (columns[along] < 0) continue;
-            const at = (rows[down] * width + columns[along]) * channels;
-            for (let channel = 0; channel < channels; channel += 1) mean[channel] += samples[at + channel];
-            count += 1;
+    const share = 1 / (perSide * perSide);
+    const sums = new Float64Array(canvas.width * channels);
+    for (let y = rows.first; y < rows.end; y += 1) {
+      sums.fill(0);
+      for (let down = y * perSide; down < (y + 1) * perSide; down += 1) {
+        const row = rows.places[down] * width;
+        for (let channel = 0; channel < channels; channel += 1) {
+          for (let x = columns.first; x < columns.end; x += 1) {
+            let sum = 0;
+            for (let along = x * perSide; along < (x + 1) * perSide; along += 1) {
+              sum += samples[(row + columns.places[along]) * channels + channel];
+            }
+            sums[x * channels + channel] += sum;
           }
         }
-        if (count === 0) continue;
-        const red = table[Math.round(mean[0] / count)];
-        const green = channels === 1 ? red : table[Math.round(mean[1] / count)];
-        const blue = channels === 1 ? red : table[Math.round(mean[2] / count)];
+      }
+      for (let x = columns.first; x < columns.end; x += 1) {
+        const at = x * channels;
+        const red = table[Math.round(sums[at] * share)];
+        const green = channels === 1 ? red : table[Math.round(sums[at + 1] * share)];
+        const blue = channels === 1 ? red : table[Math.round(sums[at + 2] * share)];
         pixels[y * canvas.width + x] = 0xff000000 | (blue << 16) | (green << 8) | red;
       }
     }
