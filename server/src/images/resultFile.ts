@@ -54,7 +54,7 @@ export const resultFile = (path: string): ResultFile => {
       return { bytes, sha256: hash.digest("hex") };
     },
     abort: async () => {
-      await close();
+      await close().catch(() => {}); // What could not be opened needs no closing.
       await rm(path, { force: true });
     },
   };
