@@ -1,6 +1,6 @@
 import { parseFileKey } from "./fileKey";
 import { type JobRequest, jobTimes } from "./job";
-import { type Checked, checked, expected, quote, refused } from "./problem";
+import { type Checked, checked, expected, type Problem, problem, quote, refused } from "./problem";
 
 /** Requests that start jobs, checked the same way by the jobs Lambda and by the server. */
 
@@ -134,3 +134,17 @@ export const parseIdempotencyKey = (value: string | undefined): Checked<string |
         "idempotency_key_invalid",
         expected("1 to 255 printable ASCII characters without spaces", "Idempotency-Key", value),
       );
+
+/** The problem of a job whose file nobody uploaded. */
+export const inputNotFound = (file: string): Problem =>
+  problem(
+    "input_not_found",
+    `Expected an uploaded file for \`file\` but there is none at ${quote(file)}. Upload it first, with the URL from GET /presign?mode=upload.`,
+  );
+
+/** The problem of an Idempotency-Key that comes again with another request. */
+export const idempotencyConflict = (): Problem =>
+  problem(
+    "idempotency_conflict",
+    "Expected the same request as before for this `Idempotency-Key` but received another one. Use a new key for a new request.",
+  );

@@ -2,8 +2,8 @@ import { HeadObjectCommand, type S3Client } from "@aws-sdk/client-s3";
 import { SendMessageCommand, type SQSClient } from "@aws-sdk/client-sqs";
 import { type Job, type JobInput, type JobMessage, type JobRequest, queuedJob } from "../contract/job";
 import { hashOfRequests, jobIdForKey, randomJobId } from "../contract/jobId";
-import { type Checked, checked, type Problem, problem, quote, refused } from "../contract/problem";
-import { atIndex } from "../contract/request";
+import { type Checked, checked, type Problem, quote, refused } from "../contract/problem";
+import { atIndex, idempotencyConflict, inputNotFound } from "../contract/request";
 import { createJob, lostRace, readJob } from "./records";
 import type { JobsSettings } from "./settings";
 import { asked, unavailable } from "./upstream";
@@ -30,23 +30,13 @@ interface Draft {
 
 const failedWith = (why: Problem): { readonly ok: false; readonly problem: Problem } => ({ ok: false, problem: why });
 
-const conflict = problem(
-  "idempotency_conflict",
-  "Expected the same request as before for this `Idempotency-Key` but received another one. Use a new key for a new request.",
-);
-
 const checkInput = async (desk: Desk, file: string): Promise<Checked<Pick<JobInput, "bytes" | "etag">>> => {
   const { inBucket, maxBytes } = desk.settings;
   const head = await asked((abortSignal) =>
     desk.s3.send(new HeadObjectCommand({ Bucket: inBucket, Key: file }), { abortSignal }),
   );
   if (!head.ok) {
-    return head.status === 404
-      ? refused(
-          "input_not_found",
-          `Expected an uploaded file for \`file\` but there is none at ${quote(file)}. Upload it first, with the URL from GET /presign?mode=upload.`,
-        )
-      : failedWith(unavailable("S3", head));
+    return head.status === 404 ? failedWith(inputNotFound(file)) : failedWith(unavailable("S3", head));
   }
   const { ContentLength: bytes = 0, ETag: etag = "" } = head.value;
   if (bytes === 0) {
@@ -78,7 +68,7 @@ const draft = async (
 };
 
 const sameRequest = (earlier: Job, requestHash: string | undefined): Checked<Draft> =>
-  earlier.requestHash === requestHash ? checked({ job: earlier, isNew: false }) : failedWith(conflict);
+  earlier.requestHash === requestHash ? checked({ job: earlier, isNew: false }) : failedWith(idempotencyConflict());
 
 /** Writes the record of a new job. Where one stands by now, from a try whose answer was lost or from a rival, it counts. */
 const recorded = async (desk: Desk, { job, isNew }: Draft): Promise<Checked<Draft>> => {
@@ -121,7 +111,9 @@ export const submit = async (desk: Desk, submission: Submission): Promise<Checke
       requests.map(async (request, index) => {
         const id = idempotencyKey === undefined ? randomJobId() : jobIdForKey(idempotencyKey, index);
         const one = await draft(desk, id, request, now, requestHash);
-        return one.ok || !batch || one.problem === conflict ? one : failedWith(atIndex(one.problem, index));
+        return one.ok || !batch || one.problem.code === "idempotency_conflict"
+          ? one
+          : failedWith(atIndex(one.problem, index));
       }),
     ),
   );

@@ -6,16 +6,17 @@ export interface HttpAnswer {
 }
 
 /** An answer that the gateway itself gives, with the body that AWS gives. */
-export const gatewayAnswer = (status: number, message: string): HttpAnswer => ({
+export const gatewayAnswer = (status: number, message: string, headers: HttpAnswer["headers"] = {}): HttpAnswer => ({
   status,
-  headers: { "content-type": "application/json" },
+  headers: { "content-type": "application/json", ...headers },
   body: Buffer.from(JSON.stringify({ message })),
 });
 
 export const internalServerError = gatewayAnswer(500, "Internal Server Error");
 export const serviceUnavailable = gatewayAnswer(503, "Service Unavailable");
 export const gatewayTimeout = gatewayAnswer(504, "Gateway Timeout");
-export const requestEntityTooLarge = gatewayAnswer(413, "Request Entity Too Large");
+/** What is left of the body is not read, so the connection cannot serve another request. */
+export const requestEntityTooLarge = gatewayAnswer(413, "Request Entity Too Large", { connection: "close" });
 export const tooManyRequests = gatewayAnswer(429, "Too Many Requests");
 
 const isObject = (value: unknown): value is Record<string, unknown> =>

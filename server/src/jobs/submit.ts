@@ -1,7 +1,8 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { handedBack, hasEnded, type Job, type JobRequest, jobTimes, queuedJob, taken } from "../../../contract/job";
 import { hashOfRequests, jobIdForKey, randomJobId } from "../../../contract/jobId";
-import { type Checked, checked, expected, refused } from "../../../contract/problem";
+import { type Checked, checked, refused } from "../../../contract/problem";
+import { idempotencyConflict, inputNotFound } from "../../../contract/request";
 import type { ObjectStore } from "../store/objects";
 import type { JobQueue } from "../store/queue";
 import { UpstreamError } from "../store/upstream";
@@ -27,6 +28,8 @@ export interface SubmitDeps {
   readonly inBucket: string;
   /** Requests whose jobs are not over yet; more are refused. */
   readonly maxRequests: number;
+  /** While the server drains nothing new begins and nobody waits for jobs that run elsewhere. */
+  readonly isDraining: () => boolean;
 }
 
 /** Starts a job at once and waits for it: the record as it is when the job ends or the wait is over. */
@@ -34,7 +37,7 @@ export type Submit = (submission: Submission) => Promise<Checked<Job>>;
 
 /** @throws from the submission UpstreamError when S3 or SQS fails it; then nothing was started */
 export const createSubmit = (deps: SubmitDeps): Submit => {
-  const { store, records, queue, runs, slots, times, instance, inBucket, maxRequests } = deps;
+  const { store, records, queue, runs, slots, times, instance, inBucket, maxRequests, isDraining } = deps;
   let requests = 0;
 
   /** The job's record when it ends, here or elsewhere, or when the time is over. */
@@ -53,7 +56,7 @@ export const createSubmit = (deps: SubmitDeps): Submit => {
       const stored = await records.read(id);
       if (stored === undefined) throw new UpstreamError("Expected the record of a job but received nothing.");
       const rest = until - Date.now();
-      if (hasEnded(stored.job) || rest <= 0) return stored.job;
+      if (hasEnded(stored.job) || rest <= 0 || isDraining()) return stored.job;
       await pause(Math.min(delay, rest));
       delay = Math.min(times.pollMost, delay * 1.5);
     }
@@ -61,10 +64,7 @@ export const createSubmit = (deps: SubmitDeps): Submit => {
 
   const replay = async (stored: Job, requestHash: string, until: number): Promise<Checked<Job>> => {
     if (stored.requestHash !== requestHash) {
-      return refused(
-        "idempotency_conflict",
-        "Expected the request that first came with this `Idempotency-Key` but received another one. Use a new key for a new request.",
-      );
+      return { ok: false, problem: idempotencyConflict() };
     }
     // The first request may have broken off between the record and the message.
     if (stored.status === "queued") await queue.send(stored.id, 0);
@@ -112,8 +112,10 @@ export const createSubmit = (deps: SubmitDeps): Submit => {
     try {
       const input = await store.head(inBucket, request.file);
       if (input === undefined) {
-        const remedy = "Upload it first: GET /presign?mode=upload gives the URL.";
-        return refused("input_not_found", expected("an uploaded file", "file", request.file, remedy));
+        return { ok: false, problem: inputNotFound(request.file) };
+      }
+      if (isDraining()) {
+        return refused("draining", "Expected a serving server but this one is shutting down. Try again.");
       }
       const held = await create(id, request, input, requestHash);
       if (held !== undefined) over = runs.start(held, (signal) => slots.enter(true, signal)).done;
