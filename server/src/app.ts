@@ -43,7 +43,6 @@ const bodyTooLarge = `Expected a body of at most ${maxBodyBytes} bytes but recei
 const sendProblem = (reply: FastifyReply, why: Problem): FastifyReply => {
   const retryAfter = retryAfterSeconds[why.code];
   if (retryAfter !== undefined) reply.header("retry-after", retryAfter);
-  if (why.code === "draining") reply.header("connection", "close");
   // With a serializer of its own fastify adds no charset to the type.
   reply.code(why.status).type(problemContentType).serializer(JSON.stringify);
   return reply.send({ ...why, instance: why.instance ?? reply.request.id });
@@ -115,6 +114,10 @@ export const buildApp = ({ submit, readiness, metrics, isDraining, log }: AppDep
   // The contract's own parser judges type and text, so that server and Lambda refuse with the same words.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) => done(null, body));
+
+  app.addHook("onSend", async (_request, reply) => {
+    if (isDraining()) reply.header("connection", "close");
+  });
 
   app.addHook("onResponse", async (request, reply) => {
     const { method, routeOptions } = request;

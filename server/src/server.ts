@@ -13,6 +13,7 @@ import { defaultTimes, type Times } from "./jobs/times";
 import { workQueue } from "./jobs/worker";
 import { createMetrics } from "./metrics";
 import { createReadiness } from "./readiness";
+import { createScaleInProtection } from "./scaleInProtection";
 import { createServiceRecord } from "./serviceRecord";
 import type { Settings } from "./settings";
 import type { ObjectStore } from "./store/objects";
@@ -35,17 +36,20 @@ export interface ServerDeps {
 export interface Server {
   /** Where it listens, such as `http://127.0.0.1:50101`. */
   readonly url: string;
-  /**
-   * Refuses new work, lets the runs in flight end, hands the rest back to the queue, then closes.
-   * @param graceMilliseconds how long the runs in flight may take, default 100 s
-   */
-  drain(graceMilliseconds?: number): Promise<void>;
+  /** Refuses new work, lets the runs in flight end within `drainSeconds`, hands the rest back to the queue, closes. */
+  drain(): Promise<void>;
 }
 
-const defaultGraceMilliseconds = 100_000;
-const handBackMilliseconds = 5000;
+const closingMilliseconds = 3000;
 /** For each slot one request that runs and two that wait. */
 const requestsPerSlot = 3;
+
+/** Waits for the work, but no longer than this. */
+const within = async (milliseconds: number, work: PromiseLike<unknown>): Promise<void> => {
+  const over = new AbortController();
+  await Promise.race([work, pause(milliseconds, undefined, { signal: over.signal }).catch(() => {})]);
+  over.abort();
+};
 
 /** Composes and starts the server: it listens, tests the engine, and takes messages once that passed. */
 export const startServer = async (deps: ServerDeps): Promise<Server> => {
@@ -61,10 +65,12 @@ export const startServer = async (deps: ServerDeps): Promise<Server> => {
     onChange: (state) => void serviceRecord.tell(state),
     log,
   });
+  const protection = createScaleInProtection(settings.ecsAgentUri, log);
   const slots = createSlots(concurrency);
   const memory = createSlots(settings.memoryMiB * 1024 ** 2);
   const records = createJobRecords(store, outBucket);
   let draining = false;
+  const isDraining = (): boolean => draining;
   const runs = createRuns({
     store,
     records,
@@ -83,10 +89,24 @@ export const startServer = async (deps: ServerDeps): Promise<Server> => {
     log,
     notify,
     onEngineTrouble: () => void readiness.check(),
+    onRuns: (count) => {
+      metrics.inFlight(count);
+      protection.runs(count);
+    },
   });
-  const maxRequests = concurrency * requestsPerSlot;
-  const submit = createSubmit({ store, records, queue, runs, slots, times, instance, inBucket, maxRequests });
-  const app = buildApp({ submit, readiness, metrics, isDraining: () => draining, log });
+  const submit = createSubmit({
+    store,
+    records,
+    queue,
+    runs,
+    slots,
+    times,
+    instance,
+    inBucket,
+    maxRequests: concurrency * requestsPerSlot,
+    isDraining,
+  });
+  const app = buildApp({ submit, readiness, metrics, isDraining, log });
 
   const url = await app.listen({ host: settings.host, port: settings.port });
   const stopping = new AbortController();
@@ -98,7 +118,15 @@ export const startServer = async (deps: ServerDeps): Promise<Server> => {
     signal,
   );
 
-  const drain = async (graceMilliseconds = defaultGraceMilliseconds): Promise<void> => {
+  const idle = async (): Promise<void> => {
+    while (runs.all().length > 0) await Promise.all(runs.all().map((run) => run.done));
+  };
+  const handBack = (): Promise<void> => {
+    for (const run of runs.all()) run.lease.stop("drained");
+    return within(closingMilliseconds, idle());
+  };
+
+  const drain = async (): Promise<void> => {
     log.info({ runs: runs.all().length }, "draining");
     draining = true;
     stopping.abort(new Error("The server is draining."));
@@ -107,12 +135,12 @@ export const startServer = async (deps: ServerDeps): Promise<Server> => {
       watching,
       working,
     ]);
-    const allDone = (): Promise<unknown> => Promise.all(runs.all().map((run) => run.done));
-    await Promise.race([allDone(), pause(graceMilliseconds, undefined, { ref: false })]);
-    for (const run of runs.all()) run.lease.stop("drained");
-    await Promise.race([allDone(), pause(handBackMilliseconds, undefined, { ref: false })]);
+    await within(settings.drainSeconds * 1000, idle());
+    await handBack();
     serviceRecord.stop();
-    await app.close();
+    await within(closingMilliseconds, app.close());
+    // A request that was let in just before may have begun a run since.
+    await handBack();
     await engine.close();
     await rm(temporaryFolder, { recursive: true, force: true });
     log.info("drained");

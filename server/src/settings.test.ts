@@ -30,6 +30,7 @@ describe("loadSettings", () => {
       maxPages: 1000,
       maxBytes: 2_147_483_648,
       concurrency: 2,
+      drainSeconds: 100,
     });
     expect(settings.modelPath.endsWith("/server/triton/models/ddn/1/model.onnx")).toBe(true);
     expect(settings.jobTopicArn).toBeUndefined();
@@ -61,6 +62,7 @@ describe("loadSettings", () => {
     ["DDN_MEMORY_MIB", "63", 'Expected an integer from 64 to 1048576 for `DDN_MEMORY_MIB` but received "63".'],
     ["DDN_MAX_PIXELS", "-1", 'Expected an integer from 1 to 9007199254740991 for `DDN_MAX_PIXELS` but received "-1".'],
     ["DDN_MAX_BYTES", "6e9", 'Expected an integer from 1 to 5368709120 for `DDN_MAX_BYTES` but received "6e9".'],
+    ["DDN_DRAIN_SECONDS", "101", 'Expected an integer from 0 to 100 for `DDN_DRAIN_SECONDS` but received "101".'],
     ["DDN_THREADS", "0", 'Expected an integer from 1 to 256 for `DDN_THREADS` but received "0".'],
     ["DDN_ENGINE", "tensorrt", 'Expected onnx for `DDN_ENGINE` but received "tensorrt".'],
     ["DDN_QUEUE_URL", "jobs", `Expected the URL of a queue for \`DDN_QUEUE_URL\` but received "jobs". ${hint}`],

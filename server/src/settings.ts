@@ -28,6 +28,10 @@ export interface Settings {
   readonly concurrency: number;
   /** What the pages of all jobs in flight may take together. */
   readonly memoryMiB: number;
+  /** How long the jobs in flight may go on after SIGTERM. */
+  readonly drainSeconds: number;
+  /** Where the ECS agent answers, in a task. */
+  readonly ecsAgentUri?: string;
   /** Names this process in job and service records: a restarted server is another worker. */
   readonly instance: string;
 }
@@ -85,6 +89,9 @@ export const loadSettings = (environment: Environment): Settings => {
     maxBytes: integer(environment, "DDN_MAX_BYTES", 2 * gibibyte, 1, 5 * gibibyte),
     concurrency: integer(environment, "DDN_CONCURRENCY", 2, 1, 64),
     memoryMiB: integer(environment, "DDN_MEMORY_MIB", Math.floor(totalmem() / 2 / 1024 ** 2), 64, 1024 ** 2),
+    // ECS kills 110 s after SIGTERM, and handing back the rest takes its time.
+    drainSeconds: integer(environment, "DDN_DRAIN_SECONDS", 100, 0, 100),
+    ...(environment.ECS_AGENT_URI === undefined ? {} : { ecsAgentUri: environment.ECS_AGENT_URI }),
     instance: `${hostname().slice(0, 40)}-${randomBytes(4).toString("hex")}`,
   });
 };

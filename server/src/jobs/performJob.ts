@@ -2,6 +2,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Job, JobTimings } from "../../../contract/job";
 import { expected, type ProblemCode } from "../../../contract/problem";
+import { inputNotFound } from "../../../contract/request";
 import { version } from "../../../contract/version";
 import type { Engine } from "../engines/engine";
 import { ImageError } from "../images/image";
@@ -50,18 +51,17 @@ const fetchInput = async (
   path: string,
   signal: AbortSignal,
 ): Promise<{ readonly bytes: number; readonly sha256: string }> => {
-  const remedy = "Upload the file and submit it again.";
   if (job.input.bytes > maxBytes) {
     throw new ImageError("image_too_large", expected(`at most ${maxBytes} bytes`, "file", job.input.bytes));
   }
   const fetched = await store.download(inBucket, job.file, job.input.etag, path, signal);
   if (fetched === "missing") {
-    throw new JobFailure("input_not_found", expected("an uploaded file", "file", job.file, remedy));
+    throw new JobFailure("input_not_found", inputNotFound(job.file).detail);
   }
   if (fetched === "changed") {
     throw new JobFailure(
       "input_changed",
-      `Expected the bytes that were there when the job was submitted, but \`file\` has been uploaded anew since. ${remedy}`,
+      "Expected the bytes that were there when the job was submitted, but `file` has been uploaded anew since. Submit it again.",
     );
   }
   return fetched;

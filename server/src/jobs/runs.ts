@@ -29,6 +29,8 @@ export interface RunsDeps extends PerformDeps {
   readonly notify: (job: Job) => Promise<void>;
   /** Told of a failure of the engine, before the run ends. */
   readonly onEngineTrouble: () => void;
+  /** Told how many runs there are, whenever that changes. */
+  readonly onRuns: (count: number) => void;
 }
 
 /** The runs of this process, each from a held record to a written end. */
@@ -64,7 +66,7 @@ const overdue = problem(
 );
 
 export const createRuns = (deps: RunsDeps): Runs => {
-  const { records, queue, times, metrics, log, notify, onEngineTrouble } = deps;
+  const { records, queue, times, metrics, log, notify, onEngineTrouble, onRuns } = deps;
   const runs = new Map<string, Run>();
 
   /** What a failed run comes to; undefined when it is another worker's by now. */
@@ -164,11 +166,11 @@ export const createRuns = (deps: RunsDeps): Runs => {
         })
         .finally(() => {
           runs.delete(id);
-          metrics.inFlight(runs.size);
+          onRuns(runs.size);
         });
       const run = { lease, done };
       runs.set(id, run);
-      metrics.inFlight(runs.size);
+      onRuns(runs.size);
       return run;
     },
     find: (id) => runs.get(id),

@@ -15,7 +15,8 @@ interface ServiceFailure {
 
 /** What an AWS client threw, in the two facts that matter; the status is undefined when nothing answered. */
 export const serviceFailure = (error: unknown): ServiceFailure => {
-  const name = error instanceof Error ? error.name : "unknown error";
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  const name = typeof code === "string" ? code : error instanceof Error ? error.name : "an unknown error";
   const metadata =
     typeof error === "object" && error !== null && "$metadata" in error
       ? (error.$metadata as { httpStatusCode?: number } | undefined)

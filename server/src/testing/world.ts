@@ -86,7 +86,7 @@ export const testEngine: Engine = {
 };
 
 /** Any file is a grey image of one page; `corrupt` in it makes it one that cannot be read. */
-const testImaging = (onTile: (done: number) => void | Promise<void>): Imaging => ({
+export const testImaging = (onTile: (done: number) => void | Promise<void>): Imaging => ({
   readImageHeader: async (path) => {
     if (readFileSync(path, "utf8").includes("corrupt")) throw new ImageError("image_corrupt", "Expected an image.");
     const lost = readFileSync(path, "utf8").includes("icc") ? ["ICCProfile"] : [];
@@ -107,8 +107,9 @@ const testImaging = (onTile: (done: number) => void | Promise<void>): Imaging =>
     };
   },
   denoisePage: async ({ samples, signal, onTile: told }) => {
+    const aborted = new Promise<void>((resolve) => signal?.addEventListener("abort", () => resolve(), { once: true }));
     for (let tile = 0; tile < tilesPerPage; tile++) {
-      await onTile(tile);
+      await Promise.race([onTile(tile), aborted]);
       signal?.throwIfAborted();
       told?.();
     }
@@ -262,6 +263,7 @@ export const createWorld = () => {
       log,
       notify,
       onEngineTrouble: () => void logged.push("engine trouble"),
+      onRuns: metrics.inFlight,
     });
     const take: TakeDeps = { records, queue: guardedQueue, runs, times, instance: name, log, notify };
     return {
@@ -284,6 +286,7 @@ export const createWorld = () => {
         instance: name,
         inBucket: "in",
         maxRequests,
+        isDraining: () => false,
       }),
       receive: async () => {
         const message = await queue.receive(new AbortController().signal);

@@ -1,0 +1,122 @@
+// Does not prove what a run does once it began (stateTable.test.ts).
+import { describe, expect, it } from "vitest";
+import { type Call, createWorld, type TestWorker, type WorkerOptions } from "../testing/world";
+import { workQueue } from "./worker";
+
+const settled = () => new Promise(setImmediate);
+
+/** A worker's loop on a world; it ends by itself when the queue has nothing more to give. */
+const work = (
+  world: ReturnType<typeof createWorld>,
+  options: WorkerOptions = {},
+  whenReady: (signal: AbortSignal) => Promise<void> = async () => {},
+) => {
+  const stop = new AbortController();
+  const worker: TestWorker = world.worker("one", options);
+  const { take, slots, metrics } = worker;
+  const receive = async () => {
+    const message = await worker.queue.receive(stop.signal);
+    if (message === undefined) stop.abort(new Error("nothing more"));
+    return message;
+  };
+  const looping = workQueue({ ...take, queue: { ...worker.queue, receive }, slots, metrics, whenReady }, stop.signal);
+  return { worker, stop, looping };
+};
+
+describe("workQueue", () => {
+  it("takes one message after another and runs no more jobs at a time than there are slots", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const ids = Array.from({ length: 5 }, () => world.submitToQueue("a.tif", { output: `${Math.random()}.tif` }));
+    let most = 0;
+    const { worker, looping } = work(world, {
+      slots: 2,
+      onTile: async () => {
+        most = Math.max(most, worker.runs.all().length);
+        await settled();
+      },
+    });
+    await looping;
+    await Promise.all(worker.runs.all().map((run) => run.done));
+    expect(ids.map((id) => world.job(id).status)).toEqual(ids.map(() => "succeeded"));
+    expect(most).toBe(2);
+    expect(world.messages).toEqual([]);
+  });
+
+  it("takes nothing before the engine is ready", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    world.submitToQueue("a.tif");
+    let ready = (): void => {};
+    const isReady = new Promise<void>((resolve) => {
+      ready = resolve;
+    });
+    const { worker, looping } = work(world, {}, () => isReady);
+    await settled();
+    expect(world.messages[0].receives).toBe(0);
+    ready();
+    await looping;
+    await Promise.all(worker.runs.all().map((run) => run.done));
+    expect(world.messages).toEqual([]);
+  });
+
+  it("gives a message back at once when a request took the slot meanwhile", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    world.submitToQueue("a.tif");
+    let release: (() => void) | undefined;
+    const calls: Call[] = [];
+    const { worker, looping, stop } = work(world, {
+      slots: 1,
+      after: (call) => {
+        calls.push(call);
+        if (call.action === "receive") release = worker.slots.tryEnter();
+        if (call.action === "setVisibility") stop.abort(new Error("seen"));
+      },
+    });
+    await looping;
+    expect(release).toBeDefined();
+    expect(calls.map(({ action }) => action)).toEqual(["receive", "setVisibility"]);
+    expect(world.messages[0].visibleAt).toBe(0);
+    expect(worker.runs.all()).toEqual([]);
+  });
+
+  it("frees the slot of a message that needs no run", async () => {
+    const world = createWorld();
+    for (let index = 0; index < 3; index++) world.submitToQueue("a.tif", { status: "cancelled" });
+    const { looping, worker } = work(world, { slots: 1 });
+    await looping;
+    expect(world.messages).toEqual([]);
+    expect(worker.slots.tryEnter()).toBeDefined();
+  });
+
+  it("counts a queue that does not answer, frees the slot, and goes on until it is stopped", async () => {
+    const world = createWorld();
+    const { looping, worker, stop } = work(world, {
+      before: ({ action }) => {
+        if (action !== "receive") return;
+        queueMicrotask(() => setImmediate(() => stop.abort(new Error("enough"))));
+        throw new Error("SQS is down");
+      },
+    });
+    await looping;
+    expect(worker.logged).toEqual(["a message could not be taken"]);
+    expect(await worker.metrics.render()).toContain("ddn_queue_receive_failures_total 1");
+  });
+
+  it("leaves the message to its visibility when S3 fails while it decides, and keeps no slot", async () => {
+    const world = createWorld();
+    world.submitToQueue("a.tif");
+    const { looping, worker, stop } = work(world, {
+      slots: 1,
+      before: ({ action }) => {
+        if (action !== "readText") return;
+        setImmediate(() => stop.abort(new Error("enough")));
+        throw new Error("S3 is down");
+      },
+    });
+    await looping;
+    expect(world.messages[0].visibleAt).toBe(60);
+    expect(worker.slots.tryEnter()).toBeDefined();
+  });
+});
