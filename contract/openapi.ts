@@ -424,6 +424,9 @@ const drafts = (): Readonly<Record<string, Draft>> => ({
     },
     codes: [
       ...bodyCodes,
+      "request_malformed",
+      "headers_too_large",
+      "internal_error",
       "job_ended",
       "input_changed",
       "image_unsupported",

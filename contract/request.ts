@@ -78,7 +78,10 @@ export const parseInferenceRequest = (text: string, contentType: string | undefi
   return body.ok ? parseJobRequest(body.value, "") : body;
 };
 
-/** The body of `POST /jobs`: one job, or `{"files":[…]}` of at most 100; the first bad one is named by its index. */
+/**
+ * The body of `POST /jobs`: one job, or `{"files":[…]}` of at most 100; the first bad one is named by its index.
+ * Two entries that write the same output are refused, since one of the two results would be lost.
+ */
 export const parseJobsRequest = (
   text: string,
   contentType: string | undefined,
@@ -107,6 +110,11 @@ export const parseJobsRequest = (
   for (const [index, entry] of files.entries()) {
     const one = parseJobRequest(typeof entry === "string" ? { file: entry } : entry, `files[${index}]`);
     if (!one.ok) return { ok: false, problem: atIndex(one.problem, index) };
+    const rival = requests.findIndex(({ output }) => output === one.value.output);
+    if (rival >= 0) {
+      const why = `Expected an \`output\` of its own but ${quote(one.value.output)} is that of files[${rival}] too.`;
+      return { ok: false, problem: atIndex(problem("option_invalid", why), index) };
+    }
     requests.push(one.value);
   }
   return checked({ batch: true, requests });
@@ -118,11 +126,14 @@ export const atIndex = <P extends { readonly detail: string }>(why: P, index: nu
   detail: `files[${index}]: ${why.detail}`,
 });
 
-/** Seconds to wait, from `Prefer: wait=N` or `respond-async` (RFC 7240); anything else is ignored, as the RFC asks. */
+/**
+ * Seconds to wait, from `Prefer: wait=N` or `respond-async` (RFC 7240); anything else is ignored, as the RFC asks.
+ * Both together mean: wait N seconds, then go on without the caller (§4.3).
+ */
 export const parseWaitSeconds = (prefer: string | undefined): number => {
   const preferences = (prefer ?? "").split(",").map((part) => part.trim().toLowerCase());
-  if (preferences.includes("respond-async")) return 0;
   const wait = preferences.map((part) => /^wait\s*=\s*"?(\d+)"?$/.exec(part)).find((match) => match !== null);
+  if (!wait && preferences.includes("respond-async")) return 0;
   return wait ? Math.min(Number(wait[1]), jobTimes.waitSeconds.most) : jobTimes.waitSeconds.usual;
 };
 
