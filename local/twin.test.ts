@@ -44,7 +44,7 @@ describe("a twin", () => {
   const upload = async (file: string, body: Uint8Array | string): Promise<void> => {
     const query = new URLSearchParams({ file, mode: "upload" });
     const presigned = (await (await fetch(`${twin.url}/presign?${query}`)).json()) as { url: string };
-    const put = await fetch(presigned.url, { method: "PUT", body: body as BodyInit });
+    const put = await fetch(presigned.url, { method: "PUT", body: body as RequestInit["body"] });
     expect(put.status).toBe(200);
   };
 

@@ -94,6 +94,8 @@ export const startTwin = async (options: TwinOptions): Promise<Twin> => {
     );
   }
   const directory = openTwinDirectory(resolve(options.directory));
+  // A twin that was killed leaves its description behind.
+  directory.remove("twin.json");
   const processes: SupervisedProcess[] = [];
   const starting = new AbortController();
   let gateway: Gateway | undefined;

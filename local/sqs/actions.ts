@@ -157,7 +157,8 @@ const batchEntries = (parameters: Parameters): Entry[] => {
       `Maximum number of entries per request are ${limits.batch}. You have sent ${entries.length}.`,
     );
   }
-  for (const { Id: id } of entries) {
+  for (const entry of entries) {
+    const id: unknown = entry?.Id;
     if (typeof id !== "string" || !/^[\w-]{1,80}$/.test(id)) {
       throw serviceError(
         "InvalidBatchEntryId",

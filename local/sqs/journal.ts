@@ -6,10 +6,19 @@ export interface Journal<Entry> {
   /**
    * Resolves once the entries are on disk; appends made while one is being written share the next write.
    * After a failed write (a full disk) the end of the file is not known, so that every later append fails too.
+   * @throws JournalError
    */
   append(entries: readonly Entry[]): Promise<void>;
   /** Writes what is pending and closes the file. */
   close(): Promise<void>;
+}
+
+/** The journal could not be written; what it holds is known again after a restart. */
+export class JournalError extends Error {
+  constructor(file: string, cause: unknown) {
+    super(`Expected to write ${file} but could not: ${cause instanceof Error ? cause.message : cause}`, { cause });
+    this.name = "JournalError";
+  }
 }
 
 interface Pending {
@@ -80,14 +89,14 @@ export const openJournal = async <Entry>(
   let handle = await compact();
   let pending: Pending[] = [];
   let writing: Promise<void> | undefined;
-  let failure: { readonly reason: unknown } | undefined;
+  let failure: JournalError | undefined;
 
   const writeAll = async (): Promise<void> => {
     while (pending.length > 0) {
       const batch = pending;
       pending = [];
       try {
-        if (failure !== undefined) throw failure.reason;
+        if (failure !== undefined) throw failure;
         const text = batch.map((each) => each.text).join("");
         await handle.appendFile(text);
         await handle.datasync();
@@ -99,8 +108,8 @@ export const openJournal = async <Entry>(
           await old.close();
         }
       } catch (error) {
-        failure = { reason: error };
-        for (const each of batch) each.reject(error);
+        failure ??= new JournalError(file, error);
+        for (const each of batch) each.reject(failure);
       }
     }
     writing = undefined;

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { JournalError } from "./journal";
 import { type SqsConfig, startSqs } from "./server";
 
 /** The twin's SQS as a process of its own: `node --import tsx local/sqs/main.ts <config.json>`. */
@@ -8,6 +9,7 @@ const main = async (): Promise<void> => {
   const sqs = await startSqs(JSON.parse(readFileSync(file, "utf8")) as SqsConfig, {
     onFailure: (error) => {
       console.error(error);
+      if (!(error instanceof JournalError)) return;
       process.exitCode = 1;
       void sqs.close();
     },

@@ -106,7 +106,7 @@ const queueSettings = ({ queues, visibilitySeconds = 60, maxReceiveCount = 100 }
  * answered 200 to is on disk.
  * Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-making-api-requests-json.html
  * @param options.now the clock, milliseconds since the epoch
- * @param options.onFailure told when an answer was 500: the journal may be behind, a restart reads it anew
+ * @param options.onFailure told why an answer was 500; after a JournalError only a restart helps
  */
 export const startSqs = async (
   config: SqsConfig,

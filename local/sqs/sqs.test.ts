@@ -175,6 +175,7 @@ describe("sending", () => {
   it.each([
     ["no entries", [], "AWS.SimpleQueueService.EmptyBatchRequest"],
     ["an id twice", ["a", "a"], "AWS.SimpleQueueService.BatchEntryIdsNotDistinct"],
+    ["an entry without an id", [undefined], "AWS.SimpleQueueService.InvalidBatchEntryId"],
     ["a bad id", ["a b"], "AWS.SimpleQueueService.InvalidBatchEntryId"],
     ["11 entries", [..."abcdefghijk"], "AWS.SimpleQueueService.TooManyEntriesInBatchRequest"],
   ])("refuses a batch with %s", async (_, ids, code) => {
