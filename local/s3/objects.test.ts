@@ -1,4 +1,5 @@
 // Does not prove signatures or permissions; those have tests of their own.
+import { Sha256 } from "@aws-crypto/sha256-js";
 import {
   DeleteObjectCommand,
   GetObjectCommand,
@@ -7,8 +8,9 @@ import {
   PutObjectCommand,
 } from "@aws-sdk/client-s3";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
+import { SignatureV4 } from "@smithy/signature-v4";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { refusal, send, startTestS3 } from "./testS3";
+import { refusal, send, startTestS3, testKeys } from "./testS3";
 
 const Bucket = "test-in";
 let s3: Awaited<ReturnType<typeof startTestS3>>;
@@ -48,15 +50,9 @@ describe("an object", () => {
       AcceptRanges: "bytes",
       ChecksumCRC32: "NhCmhg==",
     });
-    const {
-      Body: _,
-      $metadata: __,
-      ...head
-    } = await client
-      .send(new HeadObjectCommand({ Bucket, Key: "a.tif", ChecksumMode: "ENABLED" }))
-      .then((answer) => ({ Body: undefined, ...answer }));
-    const { Body: ___, $metadata: ____, ...body } = read;
-    expect(head).toEqual(body);
+    const head = await client.send(new HeadObjectCommand({ Bucket, Key: "a.tif", ChecksumMode: "ENABLED" }));
+    const { Body: _, ...body } = read;
+    expect({ ...head, $metadata: 0 }).toEqual({ ...body, $metadata: 0 });
   });
 
   it("tells when it was written, in S3's own clock", async () => {
@@ -264,9 +260,6 @@ describe("what is not implemented", () => {
     ["GET", "/"],
     ["DELETE", "/test-in/a.tif?versionId=00000000000000000000000000000000"],
   ])("%s %s says so", async (method, path) => {
-    const { SignatureV4 } = await import("@smithy/signature-v4");
-    const { Sha256 } = await import("@aws-crypto/sha256-js");
-    const { testKeys } = await import("./testS3");
     const { host, hostname } = new URL(s3.url);
     const [pathname, query = ""] = path.split("?");
     const signer = new SignatureV4({
