@@ -58,6 +58,7 @@ export const holdLease = (
   let timer: NodeJS.Timeout | undefined;
   /** Whether an update waits to be written. */
   let pending = false;
+  let beating = false;
   let ended = false;
   /** Writes come one after another: each needs the ETag of the one before. */
   let tail: Promise<unknown> = Promise.resolve();
@@ -112,13 +113,16 @@ export const holdLease = (
     if (ended) return;
     timer = setTimeout(() => {
       pending = false;
-      inTurn(beat).then(
-        () => schedule(pending ? times.recordEvery : times.heartbeat),
-        (error) => {
+      beating = true;
+      inTurn(beat)
+        .catch((error: unknown) => {
+          pending = true;
           onTrouble(error);
-          schedule(times.recordEvery);
-        },
-      );
+        })
+        .finally(() => {
+          beating = false;
+          schedule(pending ? times.recordEvery : times.heartbeat);
+        });
     }, delay);
   };
 
@@ -138,7 +142,7 @@ export const holdLease = (
       job = change(job);
       if (pending) return;
       pending = true;
-      schedule(Math.max(0, lastWrite + times.recordEvery - Date.now()));
+      if (!beating) schedule(Math.max(0, lastWrite + times.recordEvery - Date.now()));
     },
     confirm: async () => {
       stopping.signal.throwIfAborted();

@@ -50,6 +50,7 @@ export interface Runs {
 
 /** What a run comes to: the record's last change, and what becomes of the message. */
 interface Ending {
+  /** Gives the same each time, so that an end whose write was not answered is known again. */
   readonly change: (job: Job) => Job;
   /** Seconds after which the message comes again; undefined deletes it. */
   readonly returnAfterSeconds?: number;
@@ -72,20 +73,21 @@ export const createRuns = (deps: RunsDeps): Runs => {
   /** What a failed run comes to; undefined when it is another worker's by now. */
   const endingOf = (error: unknown, lease: Lease): Ending | undefined => {
     const reason = lease.signal.aborted ? lease.signal.reason : error;
+    const now = new Date();
     if (reason instanceof RunStopped) {
       switch (reason.why) {
         case "fenced":
           return undefined;
         case "cancelled":
-          return { change: (job) => cancelled(job, new Date()) };
+          return { change: (job) => cancelled(job, now) };
         case "drained":
           return { change: handedBack, returnAfterSeconds: 0 };
         case "overdue":
-          return { change: (job) => failed(job, overdue, new Date()) };
+          return { change: (job) => failed(job, overdue, now) };
       }
     }
     if (reason instanceof ImageError || reason instanceof JobFailure) {
-      return { change: (job) => failed(job, problem(reason.code, reason.message), new Date()) };
+      return { change: (job) => failed(job, problem(reason.code, reason.message), now) };
     }
     log.error({ job: lease.id, err: reason }, "run failed, the job goes back to the queue");
     if (reason instanceof EngineError) onEngineTrouble();
@@ -102,9 +104,8 @@ export const createRuns = (deps: RunsDeps): Runs => {
       release = await enter(lease.signal);
       limit = setTimeout(() => lease.stop("overdue"), times.runLimit);
       const performed = await performJob(lease, deps);
-      return {
-        change: (job) => ({ ...job, ...performed, status: "succeeded", finishedAt: new Date().toISOString() }),
-      };
+      const finishedAt = new Date().toISOString();
+      return { change: (job) => ({ ...job, ...performed, status: "succeeded", finishedAt }) };
     } catch (error) {
       return endingOf(error, lease);
     } finally {

@@ -280,6 +280,18 @@ describe("run", () => {
     expect(readdirSync(worker.temporaryFolder)).toEqual([]);
   });
 
+  it("writes no progress before the shortest time between two writes is over", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    world.submitToQueue("a.tif");
+    const calls: Call[] = [];
+    const times = { recordEvery: 3_600_000, heartbeat: 3_600_000 };
+    await runOne(world.worker("one", { times, before: (call) => void calls.push(call) }));
+    const writes = calls.filter(({ action }) => action === "writeText");
+    // Taken, confirmed before the result is put, ended.
+    expect(writes.map(({ body }) => JSON.parse(body ?? "").status)).toEqual(["running", "running", "succeeded"]);
+  });
+
   it("renews record and visibility while a tile takes long", async () => {
     const world = createWorld();
     world.putInput("a.tif", "pixels");
@@ -368,6 +380,23 @@ describe("cancel", () => {
     expect(world.job(id)).toMatchObject({ status: "cancelled", attempts: 1 });
     expect(world.job(id).cancelRequestedAt).toBeDefined();
     expect(world.output("a.tif")).toBeUndefined();
+    expect(world.messages).toEqual([]);
+  });
+
+  it("is not forgotten when the run is handed back instead", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const id = world.submitToQueue("a.tif");
+    const worker: TestWorker = world.worker("one", {
+      onTile: () => {
+        world.writeJob(cancelRequested(world.job(id), new Date()));
+        worker.runs.find(id)?.lease.stop("drained");
+      },
+    });
+    await runOne(worker);
+    expect(world.job(id).status).toBe("queued");
+    expect(await world.worker("two").receive()).toBeUndefined();
+    expect(world.job(id)).toMatchObject({ status: "cancelled", attempts: 0 });
     expect(world.messages).toEqual([]);
   });
 
@@ -510,6 +539,22 @@ describe("end", () => {
     await runOne(worker);
     expect(world.job(id).status).toBe("succeeded");
     expect(world.job(id).attempts).toBe(1);
+  });
+
+  it("knows its end again when S3 took it but did not say so", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const id = world.submitToQueue("a.tif");
+    let lost = 2;
+    const worker = world.worker("one", {
+      times: { recordEvery: 1 },
+      after: ({ action, body }) => {
+        if (action === "writeText" && body?.includes('"succeeded"') && lost-- > 0) throw new Error("timeout");
+      },
+    });
+    await runOne(worker);
+    expect(world.messages).toEqual([]);
+    expect(world.notices.map((job) => job.id)).toEqual([id]);
   });
 
   it("counts the ended job", async () => {

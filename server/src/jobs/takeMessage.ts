@@ -88,11 +88,11 @@ export const takeMessage = async (
         await queue.setVisibility(receipt, Math.ceil(restMilliseconds / 1000) + 1);
         return undefined;
       }
-      if (job.cancelRequestedAt !== undefined) {
-        if (await endUnrun(stored, cancelled(job, new Date()), false)) return undefined;
-        continue;
-      }
-      log.warn({ job: id, worker: job.worker }, "taking over a job whose worker fell silent");
+      log.warn({ job: id, worker: job.worker }, "the worker of a job fell silent");
+    }
+    if (job.cancelRequestedAt !== undefined) {
+      if (await endUnrun(stored, cancelled(job, new Date()), false)) return undefined;
+      continue;
     }
     if (job.attempts >= jobTimes.maxAttempts) {
       if (await endUnrun(stored, failed(job, exhausted, new Date()), true)) return undefined;
