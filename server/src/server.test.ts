@@ -1,7 +1,7 @@
 // Does not prove a kill -9 in real time (stateTable.test.ts plays every crash point), nor what a load balancer does.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
@@ -17,11 +17,13 @@ type Line = Readonly<Record<string, unknown>> & { readonly msg: string };
 
 let twin: Awaited<ReturnType<typeof startTwin>>;
 const children: ChildProcess[] = [];
+const temporary = mkdtempSync(join(tmpdir(), "ddn-server-test-"));
 beforeAll(async () => {
   twin = await startTwin();
 });
 afterAll(async () => {
   for (const child of children) child.kill("SIGKILL");
+  rmSync(temporary, { recursive: true, force: true });
   await twin.close();
 });
 
@@ -44,7 +46,6 @@ const putImage = async (key: string, width: number, height: number) => {
 };
 
 const startProcess = async () => {
-  const temporary = mkdtempSync(join(tmpdir(), "ddn-server-test-"));
   const child: ChildProcess = spawn(process.execPath, ["--import", "tsx", resolve(__dirname, "main.ts")], {
     env: {
       PATH: process.env.PATH,
@@ -53,6 +54,7 @@ const startProcess = async () => {
       HOST: "127.0.0.1",
       PORT: "0",
       DDN_THREADS: "1",
+      AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
     },
     stdio: ["ignore", "pipe", "inherit"],
   });
@@ -77,7 +79,7 @@ const startProcess = async () => {
       look();
     });
   const listening = await line(({ msg }) => msg === "listening");
-  return { child, line, temporary, url: String(listening.url), instance: String(listening.instance) };
+  return { child, line, url: String(listening.url), instance: String(listening.instance) };
 };
 
 describe("the server as a process, with the real model", () => {
@@ -125,7 +127,7 @@ describe("the server as a process, with the real model", () => {
     expect(code).toBe(0);
     const record: ServiceRecord = JSON.parse(await getText(serviceKey(server.instance)));
     expect(record).toMatchObject({ ready: false, reason: "The server is shutting down." });
-    expect(existsSync(join(server.temporary, `DDN_${server.child.pid}`))).toBe(false);
+    expect(existsSync(join(temporary, `DDN_${server.child.pid}`))).toBe(false);
   });
 
   it("ends with the reason when its environment is not complete", async () => {

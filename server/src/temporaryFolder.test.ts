@@ -1,14 +1,15 @@
 // Does not prove anything about full disks.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { claimTemporaryFolder } from "./temporaryFolder";
 
 describe("claimTemporaryFolder", () => {
   it("removes what dead processes and a predecessor of the same number left, and nothing else", async () => {
     const parent = mkdtempSync(join(tmpdir(), "ddn-claim-"));
+    onTestFinished(() => rmSync(parent, { recursive: true, force: true }));
     const dead = spawnSync(process.execPath, ["--version"]).pid;
     for (const name of [`DDN_${dead}`, `DDN_${process.pid}`, `DDN_${process.ppid}`, "DDN_notes", "other"]) {
       mkdirSync(join(parent, name));

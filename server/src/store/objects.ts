@@ -61,7 +61,9 @@ export interface ObjectStore {
   upload(bucket: string, key: string, upload: Upload, signal: AbortSignal): Promise<Written | "conflict">;
 }
 
-const tries = 4;
+/** The SDK itself tries each request three times; but it never sends or fetches a stream twice. */
+const tries = 2;
+const streamTries = 4;
 const pauseMilliseconds = 100;
 
 const conditionHeaders = (condition: Condition | undefined): Pick<PutObjectCommandInput, "IfMatch" | "IfNoneMatch"> => {
@@ -78,7 +80,12 @@ const versionOf = (versionId: string | undefined): { versionId?: string } =>
   versionId === undefined ? {} : { versionId };
 
 /** Runs `once` until it answers: what S3 or the network may do better next time is tried again. */
-const persist = async <T>(action: string, signal: AbortSignal | undefined, once: () => Promise<T>): Promise<T> => {
+const persist = async <T>(
+  action: string,
+  signal: AbortSignal | undefined,
+  most: number,
+  once: () => Promise<T>,
+): Promise<T> => {
   for (let attempt = 1; ; attempt++) {
     signal?.throwIfAborted();
     try {
@@ -89,7 +96,7 @@ const persist = async <T>(action: string, signal: AbortSignal | undefined, once:
       // 409 ConditionalRequestConflict: two conditional writes met; S3 asks to try again.
       // Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
       const hopeless = status !== undefined && status >= 400 && status < 500 && status !== 409;
-      if (hopeless || attempt === tries) throw error instanceof UpstreamError ? error : upstreamError(action, error);
+      if (hopeless || attempt === most) throw error instanceof UpstreamError ? error : upstreamError(action, error);
       await pause(pauseMilliseconds * 2 ** attempt * (0.5 + Math.random()), undefined, { signal }).catch(() => {});
     }
   }
@@ -109,7 +116,7 @@ export const createObjectStore = (s3: S3Client): ObjectStore => {
 
   return {
     head: (bucket, key) =>
-      persist("HeadObject", undefined, () =>
+      persist("HeadObject", undefined, tries, () =>
         s3.send(new HeadObjectCommand({ Bucket: bucket, Key: key })).then(
           (answer) => ({
             etag: etagOf(answer.ETag, "HeadObject"),
@@ -125,7 +132,7 @@ export const createObjectStore = (s3: S3Client): ObjectStore => {
       ),
 
     readText: (bucket, key) =>
-      persist("GetObject", undefined, async () => {
+      persist("GetObject", undefined, tries, async () => {
         const command = new GetObjectCommand({ Bucket: bucket, Key: key });
         let date = "";
         command.middlewareStack.add(
@@ -149,7 +156,7 @@ export const createObjectStore = (s3: S3Client): ObjectStore => {
       }),
 
     writeText: (bucket, key, text, condition) =>
-      persist("PutObject", undefined, () =>
+      persist("PutObject", undefined, tries, () =>
         put({
           Bucket: bucket,
           Key: key,
@@ -160,7 +167,7 @@ export const createObjectStore = (s3: S3Client): ObjectStore => {
       ),
 
     download: (bucket, key, etag, path, signal) =>
-      persist("GetObject", signal, async () => {
+      persist("GetObject", signal, streamTries, async () => {
         try {
           const answer = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key, IfMatch: etag }), {
             abortSignal: signal,
@@ -189,8 +196,7 @@ export const createObjectStore = (s3: S3Client): ObjectStore => {
       }),
 
     upload: (bucket, key, upload, signal) =>
-      // The SDK cannot send a stream twice, so each try opens the file anew.
-      persist("PutObject", signal, () =>
+      persist("PutObject", signal, streamTries, () =>
         put(
           {
             Bucket: bucket,

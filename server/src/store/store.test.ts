@@ -1,5 +1,5 @@
 // Does not prove that AWS itself answers as the twin does; the twin's own tests argue for that.
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -24,7 +24,10 @@ beforeAll(async () => {
   twin = await startTwin();
   store = createObjectStore(twin.worker.s3);
 });
-afterAll(() => twin.close());
+afterAll(async () => {
+  rmSync(folder, { recursive: true, force: true });
+  await twin.close();
+});
 
 const putInput = async (key: string, body: string): Promise<string> => {
   const answer = await twin.operator.s3.send(new PutObjectCommand({ Bucket: twin.buckets.in, Key: key, Body: body }));

@@ -1,7 +1,8 @@
 import { createHash, randomUUID } from "node:crypto";
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { onTestFinished } from "vitest";
 import { type Job, type JobRequest, jobKey, queuedJob } from "../../../contract/job";
 import { randomJobId } from "../../../contract/jobId";
 import type { Engine } from "../engines/engine";
@@ -245,6 +246,7 @@ export const createWorld = () => {
     const slots = createSlots(options.slots ?? 2);
     const notify = async (ended: Job): Promise<void> => void notices.push(ended);
     const temporaryFolder = mkdtempSync(join(tmpdir(), "ddn-test-"));
+    onTestFinished(() => rmSync(temporaryFolder, { recursive: true, force: true }));
     const runs = createRuns({
       store: guardedStore,
       records,
