@@ -4,6 +4,8 @@ import { ImageError } from "./image";
 /** Headers of real images are a few KiB; this bounds what a hostile one can make us read. */
 const maxHeaderBytes = 64 * 1024 * 1024;
 const windowBytes = 16 * 1024;
+/** Small strips lie one behind the other, so that one read serves many. */
+const dataWindowBytes = 64 * 1024;
 
 /** A file of which only small pieces are read, each checked to lie inside it. */
 export interface BoundedFile {
@@ -14,7 +16,7 @@ export interface BoundedFile {
    * @throws ImageError `image_corrupt` when the piece lies outside the file, `image_unsupported` when all pieces together pass 64 MiB
    */
   read(offset: number, length: number, what: string): Promise<Buffer>;
-  /** Bytes already known to lie in the file; not counted. */
+  /** Bytes already known to lie in the file; not counted, and the caller's own to change. */
   data(offset: number, length: number): Promise<Buffer>;
 }
 
@@ -57,7 +59,20 @@ export const withBoundedFile = async <T>(path: string, use: (file: BoundedFile) 
       }
       return window.subarray(offset - start, offset - start + length);
     };
-    return await use({ size, read, data: (offset, length) => readFully(handle, offset, length) });
+    let dataStart = 0;
+    let dataLength = 0;
+    let dataWindow: Promise<Buffer> | undefined;
+    const data = async (offset: number, length: number): Promise<Buffer> => {
+      if (length > dataWindowBytes / 2) return readFully(handle, offset, length);
+      if (dataWindow === undefined || offset < dataStart || offset + length > dataStart + dataLength) {
+        dataStart = offset;
+        dataLength = Math.max(length, Math.min(dataWindowBytes, size - offset));
+        dataWindow = readFully(handle, dataStart, dataLength);
+      }
+      const start = offset - dataStart;
+      return Buffer.from((await dataWindow).subarray(start, start + length));
+    };
+    return await use({ size, read, data });
   } finally {
     await handle.close();
   }

@@ -4,8 +4,8 @@ import { ImageError, type PageHeader, type Samples } from "./image";
 // Every image is read once: a cache would only hold memory.
 sharp.cache(false);
 
-/** Failures of the machine, not of the image. */
-const machineFailure = /input file is missing|out of memory|no such file|too many open files|permission denied/i;
+/** Failures of the machine, not of the image; libtiff speaks of memory, too, when a damaged tag asks for much. */
+const machineFailure = /^Input file is missing|vips_(malloc|tracked)/;
 
 const colourspace = (page: PageHeader): "b-w" | "grey16" | "srgb" | "rgb16" => {
   if (page.channels === 1) return page.bits === 8 ? "b-w" : "grey16";

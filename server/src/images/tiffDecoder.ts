@@ -1,7 +1,7 @@
 import { endianness } from "node:os";
 import { setImmediate } from "node:timers/promises";
 import { promisify } from "node:util";
-import { inflate } from "node:zlib";
+import { inflate, inflateSync } from "node:zlib";
 import { withBoundedFile } from "./boundedFile";
 import { ImageError, type ImageHeader, type PageHeader, type Samples, type TiffLayout } from "./image";
 import { inOrder } from "./inOrder";
@@ -13,6 +13,8 @@ const inflateBytes = promisify(inflate);
 
 const blocksAtOnce = 4;
 const maxChunkBytes = 1024 * 1024;
+/** Up to here the way to another thread and back costs more than the work. */
+const smallBytes = 64 * 1024;
 /** Samples after which other work gets its turn. */
 const turnSamples = 1024 * 1024;
 const isHostLittleEndian = endianness() === "LE";
@@ -21,8 +23,8 @@ const decompress = async (layout: TiffLayout, stored: Buffer, size: number, maxS
   if (layout.compression === 1) return stored;
   if (layout.compression === 5) return decodeLzw(stored, size);
   if (layout.compression === 32773) return decodePackBits(stored, size);
-  const chunkSize = Math.min(Math.max(size, 64), maxChunkBytes);
-  const bytes = await inflateBytes(stored, { maxOutputLength: maxSize, chunkSize });
+  const options = { maxOutputLength: maxSize, chunkSize: Math.min(Math.max(size, 64), maxChunkBytes) };
+  const bytes = size <= smallBytes ? inflateSync(stored, options) : await inflateBytes(stored, options);
   if (bytes.length < size) throw new RangeError("Deflate data ends too early");
   return bytes;
 };
