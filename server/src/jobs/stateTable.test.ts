@@ -315,18 +315,22 @@ describe("run", () => {
     expect(world.job(id).status).toBe("succeeded");
   });
 
-  it("stops silently when another worker took the record, and leaves result and message alone", async () => {
+  it.each([
+    ["another worker took it", { worker: "two", attempts: 2 }],
+    ["another worker has it after an attempt that did not count", { worker: "two", attempts: 1 }],
+    ["it stands in its own name for another attempt", { worker: "one", attempts: 2 }],
+  ])("stops silently when the record says that %s, and leaves result and message alone", async (_, other) => {
     const world = createWorld();
     world.putInput("a.tif", "pixels");
     const id = world.submitToQueue("a.tif");
     const worker = world.worker("one", {
       onTile: (done) => {
-        if (done === 2) world.writeJob(taken(world.job(id), "two", new Date()));
+        if (done === 2) world.writeJob({ ...world.job(id), ...other });
       },
     });
     const run = await worker.receive();
     await run?.done;
-    expect(world.job(id)).toMatchObject({ status: "running", worker: "two", attempts: 2 });
+    expect(world.job(id)).toMatchObject({ status: "running", ...other });
     expect(world.output("a.tif")).toBeUndefined();
     expect(world.messages).toHaveLength(1);
     expect(world.notices).toEqual([]);
