@@ -256,6 +256,18 @@ describe("POST /jobs", () => {
     expect(await twin.messages()).toEqual([{ job: job.id }]);
   });
 
+  it("sends no message for a job whose record could not be written", async () => {
+    const log = vi.spyOn(console, "error").mockReturnValueOnce();
+    const { sqs } = twin.clientsOf("jobs");
+
+    const result = await post({ file: "a.tif" }, {}, { clients: { s3: twin.clientsOf("presign").s3, sqs } });
+
+    expect(result.statusCode).toBe(503);
+    expect(log).toHaveBeenCalledOnce();
+    log.mockRestore();
+    expect(await twin.messages()).toEqual([]);
+  });
+
   it("answers 503 when the queue refuses, and leaves a job that its key completes", async () => {
     const log = vi.spyOn(console, "error").mockReturnValueOnce();
     const headers = { "idempotency-key": "no-queue" };
@@ -350,18 +362,20 @@ describe("an Idempotency-Key", () => {
     expect(await twin.messages()).toEqual([]);
   });
 
-  it("used by rivals at once lets one of two different batches win and leaves nothing of the other", async () => {
+  it("that a rival uses first, between the look and the write, leaves nothing of the later request", async () => {
     const headers = { "idempotency-key": "rivals" };
-    const results = await Promise.all([
-      post({ files: ["a.tif", "b.tif"] }, headers),
-      post({ files: ["b.tif", "a.tif"] }, headers),
-    ]);
+    const { clients } = beforeFirstPut(async () => {
+      await post({ file: "b.tif" }, headers);
+    });
 
-    expect(results.map(({ statusCode }) => statusCode).sort()).toEqual([202, 409]);
-    const winner = results.find(({ statusCode }) => statusCode === 202);
-    const { jobs } = bodyOf<{ jobs: Job[] }>(winner ?? { statusCode: 0, headers: {}, body: "{}" });
-    const stored = await Promise.all([0, 1].map((index) => twin.job(jobIdForKey("rivals", index))));
-    expect(stored).toEqual(jobs);
+    const later = await post({ files: ["a.tif", "b.tif", "용접.tif"] }, headers, { clients });
+
+    expect(bodyOf<Problem>(later)).toMatchObject({ status: 409, code: "idempotency_conflict" });
+    const ids = [0, 1, 2].map((index) => jobIdForKey("rivals", index));
+    const keys = await twin.keys("out");
+    expect(ids.map((id) => keys.includes(jobKey(id)))).toEqual([true, false, false]);
+    expect(await twin.job(ids[0])).toMatchObject({ file: "b.tif" });
+    expect(await twin.messages()).toEqual([{ job: ids[0] }]);
   });
 });
 

@@ -22,18 +22,21 @@ import { asked, bounded, unavailable } from "./upstream";
 /** A running record is rewritten once a second at most, so a few tries meet a gap between two writes. */
 const cancelTries = 8;
 
-const poll = { firstMs: 250, growth: 1.5, mostMs: 1000 };
+const poll = { firstMs: 250, growth: 1.5, mostMs: 1000, readTimeoutMs: 2000 };
 
 const location = (job: Job): string => `/jobs/${job.id}`;
 
-/** The job with the time until a server can take it, while it waits on a stack that sleeps. */
-const withEta = async (desk: Desk, job: Job): Promise<Job> => {
+/** The jobs, those that wait on a stack that sleeps with the time until a server can take them. */
+const withEta = async (desk: Desk, jobs: readonly Job[]): Promise<readonly Job[]> => {
   const { wakeSeconds, outBucket } = desk.settings;
-  if (wakeSeconds === undefined || job.status !== "queued") return job;
+  if (wakeSeconds === undefined || jobs.every(({ status }) => status !== "queued")) return jobs;
   const services = await asked((abortSignal) => freshServices(desk.s3, outBucket, abortSignal));
-  if (!services.ok || services.value.some((service) => service.ready)) return job;
-  const waitedSeconds = (Date.now() - Date.parse(job.createdAt)) / 1000;
-  return { ...job, etaSeconds: Math.max(0, Math.ceil(wakeSeconds - waitedSeconds)) };
+  if (!services.ok || services.value.some((service) => service.ready)) return jobs;
+  return jobs.map((job) => {
+    if (job.status !== "queued") return job;
+    const waitedSeconds = (Date.now() - Date.parse(job.createdAt)) / 1000;
+    return { ...job, etaSeconds: Math.max(0, Math.ceil(wakeSeconds - waitedSeconds)) };
+  });
 };
 
 const stored = async (desk: Desk, id: unknown): Promise<Checked<StoredJob>> => {
@@ -45,25 +48,34 @@ const stored = async (desk: Desk, id: unknown): Promise<Checked<StoredJob>> => {
     : { ok: false, problem: unavailable("S3", record) };
 };
 
-const postJobs = async (desk: Desk, event: ApiEvent): Promise<ApiResult> => {
-  const idempotencyKey = parseIdempotencyKey(header(event, "idempotency-key"));
-  if (!idempotencyKey.ok) return problemResult(event, idempotencyKey.problem);
+/** The key and the body of a request for jobs. */
+const read = <T>(
+  event: ApiEvent,
+  parse: (text: string, contentType: string | undefined) => Checked<T>,
+): Checked<{ readonly idempotencyKey: string | undefined; readonly body: T }> => {
+  const key = parseIdempotencyKey(header(event, "idempotency-key"));
+  if (!key.ok) return key;
   const text = bodyText(event);
-  if (!text.ok) return problemResult(event, text.problem);
-  const parsed = parseJobsRequest(text.value, header(event, "content-type"));
-  if (!parsed.ok) return problemResult(event, parsed.problem);
-  const made = await submit(desk, { ...parsed.value, idempotencyKey: idempotencyKey.value });
+  if (!text.ok) return text;
+  const body = parse(text.value, header(event, "content-type"));
+  return body.ok ? checked({ idempotencyKey: key.value, body: body.value }) : body;
+};
+
+const postJobs = async (desk: Desk, event: ApiEvent): Promise<ApiResult> => {
+  const request = read(event, parseJobsRequest);
+  if (!request.ok) return problemResult(event, request.problem);
+  const { idempotencyKey, body } = request.value;
+  const made = await submit(desk, { ...body, idempotencyKey });
   if (!made.ok) return problemResult(event, made.problem);
-  const jobs = await Promise.all(made.value.map((job) => withEta(desk, job)));
-  const [first] = jobs;
-  return parsed.value.batch || first === undefined
-    ? jsonResult(202, { jobs })
-    : jsonResult(202, first, { location: location(first) });
+  const jobs = await withEta(desk, made.value);
+  return body.batch ? jsonResult(202, { jobs }) : jsonResult(202, jobs[0], { location: location(jobs[0]) });
 };
 
 const getJob = async (desk: Desk, event: ApiEvent): Promise<ApiResult> => {
   const record = await stored(desk, event.pathParameters?.id);
-  return record.ok ? jsonResult(200, await withEta(desk, record.value.job)) : problemResult(event, record.problem);
+  if (!record.ok) return problemResult(event, record.problem);
+  const [job] = await withEta(desk, [record.value.job]);
+  return jsonResult(200, job);
 };
 
 const ended = (job: Job): Problem =>
@@ -99,8 +111,8 @@ const awaitEnd = async (desk: Desk, job: Job, deadlineMs: number): Promise<Job> 
     if (leftMs <= 0) break;
     await new Promise((resolve) => setTimeout(resolve, Math.min(pauseMs, leftMs)));
     pauseMs = Math.min(pauseMs * poll.growth, poll.mostMs);
-    const read = await readJob(desk.s3, desk.settings.outBucket, job.id);
-    if (read.ok) current = read.value.job;
+    const seen = await readJob(desk.s3, desk.settings.outBucket, job.id, poll.readTimeoutMs);
+    if (seen.ok) current = seen.value.job;
   }
   return current;
 };
@@ -116,17 +128,15 @@ const outcome = (event: ApiEvent, job: Job): ApiResult => {
 
 const postInference = async (desk: Desk, event: ApiEvent): Promise<ApiResult> => {
   const deadlineMs = Date.now() + parseWaitSeconds(header(event, "prefer")) * 1000;
-  const idempotencyKey = parseIdempotencyKey(header(event, "idempotency-key"));
-  if (!idempotencyKey.ok) return problemResult(event, idempotencyKey.problem);
-  const text = bodyText(event);
-  if (!text.ok) return problemResult(event, text.problem);
-  const request = parseInferenceRequest(text.value, header(event, "content-type"));
+  const request = read(event, parseInferenceRequest);
   if (!request.ok) return problemResult(event, request.problem);
-  const made = await submit(desk, { requests: [request.value], batch: false, idempotencyKey: idempotencyKey.value });
+  const { idempotencyKey, body } = request.value;
+  const made = await submit(desk, { requests: [body], batch: false, idempotencyKey });
   if (!made.ok) return problemResult(event, made.problem);
-  const [first] = made.value;
-  const job = await awaitEnd(desk, first, deadlineMs);
-  return hasEnded(job) ? outcome(event, job) : jsonResult(202, await withEta(desk, job), { location: location(job) });
+  const job = await awaitEnd(desk, made.value[0], deadlineMs);
+  if (hasEnded(job)) return outcome(event, job);
+  const [waiting] = await withEta(desk, [job]);
+  return jsonResult(202, waiting, { location: location(job) });
 };
 
 /**

@@ -9,11 +9,11 @@ export interface StoredJob {
 }
 
 /** Refused with 404 where there is no such job. */
-export const readJob = (s3: S3Client, bucket: string, id: string): Promise<Answer<StoredJob>> =>
+export const readJob = (s3: S3Client, bucket: string, id: string, timeoutMs?: number): Promise<Answer<StoredJob>> =>
   asked(async (abortSignal) => {
     const object = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: jobKey(id) }), { abortSignal });
     return { job: JSON.parse((await object.Body?.transformToString()) ?? "") as Job, etag: object.ETag };
-  });
+  }, timeoutMs);
 
 const writeJob = (
   s3: S3Client,
