@@ -139,7 +139,7 @@ export const startTwin = async (options: TwinOptions): Promise<Twin> => {
       s3Url,
       throttling: options.throttling,
       accessLog: options.accessLog,
-      onHandlerError: (error) => log(`a function failed: ${error instanceof Error ? error.stack : error}`),
+      onError: (error) => log(`the gateway answered 500: ${error instanceof Error ? error.stack : error}`),
     });
 
     const s3Config: S3Config = {

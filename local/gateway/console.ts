@@ -19,32 +19,31 @@ const contentTypes: Readonly<Record<string, string>> = {
   ".ico": "image/x-icon",
 };
 
-/** The file behind a path: from the folder's own list, so that no path leads out of it. */
+const prefix = "/console/";
+const vendorPrefix = "/console/vendor/";
+
+/** The file behind a path: from a list, so that no path leads out of the folder. */
 const fileOf = async (path: string): Promise<string | undefined> => {
   if (path === "/") return join(consoleFolder, "index.html");
-  const vendor = /^\/console\/vendor\/([^/]+)$/.exec(path)?.[1];
-  if (vendor !== undefined) return Object.hasOwn(vendored, vendor) ? vendored[vendor] : undefined;
-  const name = /^\/console\/([^/]+)$/.exec(path)?.[1];
-  const names = name === undefined ? [] : await readdir(consoleFolder);
-  return names.find((each) => each === name && extname(each) in contentTypes && !each.includes(".test."))
-    ? join(consoleFolder, String(name))
-    : undefined;
+  const vendor = path.startsWith(vendorPrefix) ? path.slice(vendorPrefix.length) : "";
+  if (Object.hasOwn(vendored, vendor)) return vendored[vendor];
+  const name = (await readdir(consoleFolder)).find((each) => each === path.slice(prefix.length));
+  return name !== undefined && extname(name) in contentTypes ? join(consoleFolder, name) : undefined;
 };
 
-export const isConsolePath = (path: string): boolean => path === "/" || path.startsWith("/console/");
+export const isConsolePath = (path: string): boolean => path === "/" || path.startsWith(prefix);
 
 /**
  * The static console: `/` and `/console/<file>`. Its page may talk to this gateway and to S3, and to nobody else.
  * @param s3Url origin of the S3 that presigned URLs lead to
  */
 export const consoleAnswer = async (path: string, s3Url: string): Promise<HttpAnswer> => {
-  const file = await fileOf(path).catch(() => undefined);
-  const body = file === undefined ? undefined : await readFile(file).catch(() => undefined);
-  if (file === undefined || body === undefined) return gatewayAnswer(404, "Not Found");
+  const file = await fileOf(path);
+  if (file === undefined) return gatewayAnswer(404, "Not Found");
   return {
     status: 200,
     headers: {
-      "content-type": contentTypes[extname(file)] ?? "application/octet-stream",
+      "content-type": contentTypes[extname(file)],
       "cache-control": "no-cache",
       "x-content-type-options": "nosniff",
       "referrer-policy": "no-referrer",
@@ -58,6 +57,6 @@ export const consoleAnswer = async (path: string, s3Url: string): Promise<HttpAn
         "frame-ancestors 'none'",
       ].join("; "),
     },
-    body,
+    body: await readFile(file),
   };
 };

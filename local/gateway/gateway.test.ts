@@ -1,6 +1,8 @@
 // Does not prove: that AWS answers the same; what AWS does is taken from its documentation, quoted in the code.
+import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, connect } from "node:net";
+import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import type { HttpEvent } from "./event";
 import { type Gateway, type GatewaySettings, type LambdaHandler, startGateway } from "./gateway";
@@ -194,7 +196,7 @@ describe("a function's result", () => {
     const failing = async (): Promise<never> => {
       throw new Error("secret");
     };
-    const gateway = await gatewayWith(failing, { onHandlerError: (error) => errors.push(error) });
+    const gateway = await gatewayWith(failing, { onError: (error) => errors.push(error) });
     const response = await fetch(`${gateway.url}/ping`);
     expect(response.status).toBe(500);
     expect(await response.text()).toBe('{"message":"Internal Server Error"}');
@@ -206,6 +208,22 @@ describe("a function's result", () => {
     const response = await fetch(`${gateway.url}/ping`);
     expect(response.status).toBe(503);
     expect(await response.json()).toEqual({ message: "Service Unavailable" });
+  });
+});
+
+describe("a caller that goes away in the middle of its body", () => {
+  it("is no error and does not end the gateway", async () => {
+    const errors: unknown[] = [];
+    const gateway = await gatewayWith(echo, { onError: (error) => errors.push(error) });
+    const socket = connect(gateway.port, "127.0.0.1");
+    await new Promise((resolve) => {
+      socket.write("POST /jobs HTTP/1.1\r\nhost: h\r\nexpect: 100-continue\r\ncontent-length: 100\r\n\r\n");
+      socket.once("data", resolve);
+    });
+    socket.resetAndDestroy();
+    expect((await fetch(`${gateway.url}/ping`)).status).toBe(200);
+    await gateway.close();
+    expect(errors).toEqual([]);
   });
 });
 
@@ -397,14 +415,31 @@ describe("the server behind /inference", () => {
 });
 
 describe("the console", () => {
-  it.each(["/console/../gateway.ts", "/console/%2e%2e%2fpackage.json", "/console/none.js", "/console/vendor/../x"])(
-    "has no file at %s",
-    async (path) => {
-      const gateway = await gatewayWith(echo);
-      const answer = await rawAnswer(gateway, `GET ${path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n`);
-      expect(answer).toMatch(/^HTTP\/1.1 404 .*\{"message":"Not Found"\}$/s);
-    },
-  );
+  it.each([
+    "/console/../client.ts",
+    "/console/%2e%2e%2fclient.ts",
+    "/console/console.test.ts",
+    "/console/none.mjs",
+    "/console/",
+    "/console/vendor/",
+    "/console/vendor/../index.html",
+    "/console/vendor/constructor",
+  ])("has no file at %s", async (path) => {
+    const gateway = await gatewayWith(echo);
+    const answer = await rawAnswer(gateway, `GET ${path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n`);
+    expect(answer).toMatch(/^HTTP\/1.1 404 .*\{"message":"Not Found"\}$/s);
+  });
+
+  it.each([
+    ["/", "text/html; charset=utf-8"],
+    ["/console/console.css", "text/css; charset=utf-8"],
+    ["/console/console.mjs", "text/javascript; charset=utf-8"],
+  ])("serves %s as %s, with the file's bytes", async (path, type) => {
+    const response = await fetch((await gatewayWith(echo)).url + path);
+    expect(response.headers.get("content-type")).toBe(type);
+    const file = join(__dirname, "../../client", path === "/" ? "console/index.html" : path);
+    expect(await response.text()).toBe(readFileSync(file, "utf8"));
+  });
 
   it("serves the vendored GeoTIFF reader, and lets the page talk to this gateway and S3 alone", async () => {
     const gateway = await gatewayWith(echo);

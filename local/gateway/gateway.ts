@@ -44,8 +44,8 @@ export interface GatewaySettings {
   readonly routes?: readonly RouteDefinition[];
   /** Takes one line for each request. @default none */
   readonly accessLog?: (line: string) => void;
-  /** Told why a function failed; the caller only learns that it did. */
-  readonly onHandlerError?: (error: unknown) => void;
+  /** Told why a function or the gateway itself failed; the caller only learns that it did. */
+  readonly onError?: (error: unknown) => void;
 }
 
 export interface Gateway {
@@ -60,27 +60,15 @@ const headerBytes = 10_240;
 /** Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html */
 const accountThrottling: Throttling = { rate: 10_000, burst: 5000 };
 
-/** How much of a refused body is still read, so that the caller sees the answer rather than a broken connection. */
-const drainBytes = 64 * 1024 * 1024;
-
-const drain = async (request: IncomingMessage): Promise<void> => {
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > drainBytes) return;
-  }
-};
-
-/** The body, or nothing when it is larger than the gateway takes. */
+/** The body, read to its end even when it is larger than the gateway takes; nothing then. */
 const readBody = async (request: IncomingMessage): Promise<Buffer | undefined> => {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (bytes > drainBytes) break;
     if (bytes <= gatewayLimits.bodyBytes) chunks.push(chunk);
   }
-  return bytes > gatewayLimits.bodyBytes ? undefined : Buffer.concat(chunks);
+  return bytes <= gatewayLimits.bodyBytes ? Buffer.concat(chunks) : undefined;
 };
 
 /**
@@ -92,7 +80,7 @@ const invoke = async (
   handler: LambdaHandler,
   event: HttpEvent,
   timeoutMs: number,
-  onHandlerError: (error: unknown) => void,
+  onError: (error: unknown) => void,
 ): Promise<HttpAnswer> => {
   let timer: NodeJS.Timeout | undefined;
   const tooSlow = new Promise<HttpAnswer>((resolve) => {
@@ -103,7 +91,7 @@ const invoke = async (
     const run = async (): Promise<HttpAnswer> => lambdaAnswer(await handler(JSON.parse(JSON.stringify(event))));
     return await Promise.race([run(), tooSlow]);
   } catch (error) {
-    onHandlerError(error);
+    onError(error);
     return internalServerError;
   } finally {
     clearTimeout(timer);
@@ -128,7 +116,7 @@ export const startGateway = async (settings: GatewaySettings): Promise<Gateway> 
     timeoutMs = gatewayLimits.timeoutSeconds * 1000,
     routes = contractRoutes,
     accessLog,
-    onHandlerError = () => {},
+    onError = () => {},
   } = settings;
   const mayPass = createThrottle(throttling, () => performance.now());
   let allowOrigins = settings.allowOrigins ?? [];
@@ -154,24 +142,23 @@ export const startGateway = async (settings: GatewaySettings): Promise<Gateway> 
     }
     const body = await readBody(request);
     if (body === undefined) return requestEntityTooLarge;
-    return invoke(handlers[target], httpEvent(request, body, matched), timeoutMs, onHandlerError);
+    return invoke(handlers[target], httpEvent(request, body, matched), timeoutMs, onError);
   };
 
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const cors = corsHeaders(request.headers, allowOrigins);
     const answer = await answerOf(request, response, cors);
-    if (answer !== undefined) {
-      await drain(request);
-      send(response, answer, request.method === "OPTIONS" ? {} : cors);
-    }
+    if (answer !== undefined) send(response, answer, request.method === "OPTIONS" ? {} : cors);
     accessLog?.(`${request.method} ${request.url?.split("?", 1)[0]} ${response.statusCode}`);
   };
 
   const server = createServer({ maxHeaderSize: headerBytes }, (request, response) => {
     handle(request, response).catch((error: unknown) => {
-      // The caller went away in the middle of its request, or this is our own mistake; neither may end the gateway.
-      if (!request.destroyed) onHandlerError(error);
-      response.destroy();
+      // The caller went away in the middle of its request.
+      if (request.socket.destroyed) return;
+      onError(error);
+      if (response.headersSent) response.destroy();
+      else send(response, internalServerError, {});
     });
   });
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
