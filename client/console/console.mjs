@@ -1,7 +1,7 @@
-import { histogramOf, openImage, percentile } from "./image.js";
-import { linkedPanes } from "./panes.js";
-import { cancelJob, createJob, Failure, fetchResult, jobEnd, ping, upload } from "./platform.js";
-import { number, say, sayFailure, translatePage } from "./words.js";
+import { histogramOf, openImage, percentile } from "./image.mjs";
+import { linkedPanes } from "./panes.mjs";
+import { cancelJob, createJob, Failure, fetchResult, jobEnd, ping, upload } from "./platform.mjs";
+import { number, say, sayFailure, translatePage } from "./words.mjs";
 
 const find = (id) => document.getElementById(id);
 
@@ -95,7 +95,7 @@ const describe = (file, { width, height, bits, channels }, count) =>
     say("bits", { bits }),
     channels === 3 ? say("colour") : "",
     count > 1 ? say("pageTotal", { pages: count }) : "",
-    `${number(file.size / 1e6)} MB`,
+    file.size < 1e6 ? `${number(file.size / 1e3)} kB` : `${number(file.size / 1e6)} MB`,
   ]
     .filter((part) => part !== "")
     .join(" · ");

@@ -1,5 +1,5 @@
-import { Failure } from "./platform.js";
-import { readPng } from "./png.js";
+import { Failure } from "./platform.mjs";
+import { readPng } from "./png.mjs";
 
 /**
  * @typedef {object} Page

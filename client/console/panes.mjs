@@ -98,7 +98,7 @@ export const linkedPanes = (canvases, onPoint) => {
     const page = pages[0];
     return page === undefined ? 1 : Math.min(canvases[0].width / page.width, canvases[0].height / page.height);
   };
-  const fit = () => {
+  const showWhole = () => {
     const page = pages[0];
     if (page !== undefined)
       Object.assign(view, { x: page.width / 2, y: page.height / 2, scale: fitScale(), fitted: true });
@@ -134,7 +134,7 @@ export const linkedPanes = (canvases, onPoint) => {
     "+": () => zoom(view.scale * zoomStep),
     "=": () => zoom(view.scale * zoomStep),
     "-": () => zoom(view.scale / zoomStep),
-    0: fit,
+    0: showWhole,
     ArrowLeft: () => move(40, 0),
     ArrowRight: () => move(-40, 0),
     ArrowUp: () => move(0, 40),
@@ -186,19 +186,19 @@ export const linkedPanes = (canvases, onPoint) => {
       canvas.width = Math.max(1, Math.round(canvas.clientWidth * devicePixelRatio));
       canvas.height = Math.max(1, Math.round(canvas.clientHeight * devicePixelRatio));
     }
-    if (view.fitted) fit();
+    if (view.fitted) showWhole();
     else redraw();
   });
   for (const canvas of canvases) sized.observe(canvas);
 
   return {
-    fit,
+    fit: showWhole,
     zoomTo: (scale) => zoom(scale * devicePixelRatio),
     /** Shows a page in one pane, or nothing; the view stays unless the size of the first one changes. */
     show: (index, page) => {
       const { width, height } = pages[0] ?? {};
       pages[index] = page;
-      if (index === 0 && (page?.width !== width || page?.height !== height)) fit();
+      if (index === 0 && (page?.width !== width || page?.height !== height)) showWhole();
       else redraw();
     },
     setWindow: (range) => {
