@@ -43,7 +43,7 @@ export interface SupervisedProcess {
 
 const rapidRestarts = 5;
 const rapidWithinMs = 60_000;
-const startWithinMs = 60_000;
+const startWithinMs = 120_000;
 const probeEveryMs = 50;
 const shownLines = 15;
 

@@ -27,7 +27,7 @@ const parametersOf = (pattern: string, path: string): Record<string, string> | u
 };
 
 /**
- * The route of a request, or `$default`; a path without variables goes before one with.
+ * The route of a request, or `$default`.
  * Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html
  */
 export const matchRoute = (
@@ -35,14 +35,11 @@ export const matchRoute = (
   method: string,
   path: string,
 ): MatchedRoute | undefined => {
-  const matches = routes.flatMap((route) => {
+  for (const route of routes) {
     const [routeMethod, pattern] = route.key.split(" ");
-    if (pattern === undefined || routeMethod !== method) return [];
-    const pathParameters = parametersOf(pattern, path);
-    return pathParameters === undefined ? [] : [{ route, pathParameters }];
-  });
-  const exact = matches.find(({ pathParameters }) => Object.keys(pathParameters).length === 0);
-  if (exact !== undefined || matches.length > 0) return exact ?? matches[0];
+    const pathParameters = pattern !== undefined && routeMethod === method ? parametersOf(pattern, path) : undefined;
+    if (pathParameters !== undefined) return { route, pathParameters };
+  }
   const fallback = routes.find(({ key }) => key === "$default");
   return fallback && { route: fallback, pathParameters: {} };
 };
