@@ -4,7 +4,7 @@ import { SQSClient } from "@aws-sdk/client-sqs";
 import pino from "pino";
 import type { Job } from "../../contract/job";
 import { goldenSelfTest } from "./engines/golden";
-import { createOnnxEngine } from "./engines/onnx";
+import { createEngineThread } from "./engineThread";
 import { decodePage } from "./images/decode";
 import { readImageHeader } from "./images/header";
 import { createImageWriter } from "./images/writer";
@@ -50,7 +50,7 @@ const main = async (): Promise<void> => {
     store: createObjectStore(new S3Client({ region, requestHandler, logger })),
     queue: createJobQueue(new SQSClient({ region, requestHandler, logger }), queueUrl, deadLetterQueueUrl),
     notify: notifier(settings.jobTopicArn, region),
-    engine: await createOnnxEngine({ modelPath, threads }),
+    engine: await createEngineThread({ modelPath, threads }),
     selfTest: goldenSelfTest,
     imaging: { readImageHeader, decodePage, createImageWriter, denoisePage, countTiles },
     temporaryFolder: await claimTemporaryFolder(),

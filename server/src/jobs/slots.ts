@@ -64,7 +64,7 @@ export const createSlots = (capacity: number): Slots => {
       const fitting = Math.min(size, capacity);
       return wait(urgent, fitting, signal, () => take(fitting));
     },
-    tryEnter: () => (queue.length === 0 && used < capacity ? take(1) : undefined),
+    tryEnter: () => (used < capacity ? take(1) : undefined),
     whenFree: (signal) => wait(false, 1, signal, () => {}),
   };
 };

@@ -336,6 +336,21 @@ describe("run", () => {
     expect(world.notices).toEqual([]);
   });
 
+  it("leaves message and topic alone when the record was taken just before its end", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const id = world.submitToQueue("a.tif");
+    const worker = world.worker("one", {
+      after: ({ action }) => {
+        if (action === "upload") world.writeJob(taken(world.job(id), "two", new Date()));
+      },
+    });
+    await runOne(worker);
+    expect(world.job(id)).toMatchObject({ status: "running", worker: "two" });
+    expect(world.messages).toHaveLength(1);
+    expect(world.notices).toEqual([]);
+  });
+
   it("goes on when its own write was answered too late and met itself", async () => {
     const world = createWorld();
     world.putInput("a.tif", "pixels");
@@ -766,6 +781,22 @@ describe("drain", () => {
     expect(world.messages[0].visibleAt).toBe(0);
     await runOne(world.worker("two"));
     expect(world.job(id)).toMatchObject({ status: "succeeded", attempts: 1, worker: "two" });
+  });
+
+  it("begins no new job, and waits for none that runs elsewhere", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const hold = gate();
+    const other = world.worker("other", { onTile: () => hold.opened });
+    const ask = (worker: TestWorker, waitSeconds: number, idempotencyKey?: string) =>
+      worker.submit({ request: request(), waitSeconds, ...(idempotencyKey === undefined ? {} : { idempotencyKey }) });
+    await ask(other, 0, "k");
+    const draining = world.worker("one", { isDraining: () => true });
+    expect(await ask(draining, 3600, "k")).toMatchObject({ ok: true, value: { status: "running", worker: "other" } });
+    expect(await ask(draining, 3600)).toMatchObject({ ok: false, problem: { code: "draining" } });
+    const runs = other.runs.all().map((run) => run.done);
+    hold.open();
+    await Promise.all(runs);
   });
 
   it("hands a request's run back by a message of its own", async () => {

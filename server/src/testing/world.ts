@@ -37,6 +37,7 @@ export interface WorkerOptions {
   readonly slots?: number;
   readonly maxRequests?: number;
   readonly maxBytes?: number;
+  readonly isDraining?: () => boolean;
 }
 
 export interface TestWorker {
@@ -204,7 +205,7 @@ export const createWorld = () => {
   };
 
   const worker = (name: string, options: WorkerOptions = {}): TestWorker => {
-    const { before, after, onTile = () => {}, maxBytes = 1000, maxRequests = 6 } = options;
+    const { before, after, onTile = () => {}, maxBytes = 1000, maxRequests = 6, isDraining = () => false } = options;
     let crashed = false;
     const guard =
       <A extends unknown[], T>(action: Call["action"], targetAt: number, call: (...args: A) => Promise<T>) =>
@@ -288,7 +289,7 @@ export const createWorld = () => {
         instance: name,
         inBucket: "in",
         maxRequests,
-        isDraining: () => false,
+        isDraining,
       }),
       receive: async () => {
         const message = await queue.receive(new AbortController().signal);
