@@ -150,6 +150,18 @@ describe("POST /jobs", () => {
     expect(await twin.messages()).toEqual(expect.arrayContaining(jobs.map(({ id }) => ({ job: id }))));
   });
 
+  it("makes a hundred jobs at once, all with their messages", async () => {
+    const files = Array.from({ length: 100 }, (_, index) => ({ file: "a.tif", output: `many/${index}.tif` }));
+
+    const { jobs } = bodyOf<{ jobs: Job[] }>(await post({ files }));
+
+    expect(jobs.map(({ output }) => output)).toEqual(files.map(({ output }) => output));
+    const sent = await twin.messages();
+    expect(new Set(sent.map((message) => JSON.stringify(message)))).toEqual(
+      new Set(jobs.map(({ id }) => JSON.stringify({ job: id }))),
+    );
+  });
+
   it("makes nothing of a batch with one bad file, and names it", async () => {
     const before = await twin.keys("out");
 

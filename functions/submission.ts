@@ -89,6 +89,26 @@ const queued = async (desk: Desk, job: Job): Promise<Checked<Job>> => {
   return sent.ok ? checked(job) : failedWith(unavailable("SQS", sent));
 };
 
+/** How many entries of a batch are worked on at a time: a call's time limit then measures the call, not its queue. */
+const lanes = 10;
+
+const forEach = async <T, R>(
+  items: readonly T[],
+  act: (item: T, index: number) => Promise<R>,
+): Promise<readonly R[]> => {
+  const results: R[] = [];
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    while (next < items.length) {
+      const index = next;
+      next += 1;
+      results[index] = await act(items[index], index);
+    }
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
+  return results;
+};
+
 const all = <T>(outcomes: readonly Checked<T>[]): Checked<readonly T[]> => {
   const values: T[] = [];
   for (const outcome of outcomes) {
@@ -107,15 +127,13 @@ export const submit = async (desk: Desk, submission: Submission): Promise<Checke
   const requestHash = idempotencyKey === undefined ? undefined : hashOfRequests(requests);
   const now = new Date();
   const drafts = all(
-    await Promise.all(
-      requests.map(async (request, index) => {
-        const id = idempotencyKey === undefined ? randomJobId() : jobIdForKey(idempotencyKey, index);
-        const one = await draft(desk, id, request, now, requestHash);
-        return one.ok || !batch || one.problem.code === "idempotency_conflict"
-          ? one
-          : failedWith(atIndex(one.problem, index));
-      }),
-    ),
+    await forEach(requests, async (request, index) => {
+      const id = idempotencyKey === undefined ? randomJobId() : jobIdForKey(idempotencyKey, index);
+      const one = await draft(desk, id, request, now, requestHash);
+      return one.ok || !batch || one.problem.code === "idempotency_conflict"
+        ? one
+        : failedWith(atIndex(one.problem, index));
+    }),
   );
   if (!drafts.ok) return drafts;
   const make = async (one: Draft): Promise<Checked<Job>> => {
@@ -126,5 +144,5 @@ export const submit = async (desk: Desk, submission: Submission): Promise<Checke
   const [first, ...others] = drafts.value;
   if (first === undefined) return checked([]);
   const opening = await make(first);
-  return opening.ok ? all([opening, ...(await Promise.all(others.map(make)))]) : opening;
+  return opening.ok ? all([opening, ...(await forEach(others, make))]) : opening;
 };
