@@ -1,6 +1,7 @@
 // Does not prove how well or how fast the model denoises real images, only that it is wired as the contract says.
 import { resolve } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { InferenceSession } from "onnxruntime-node";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { psnr } from "../pixels/psnr";
 import { type Engine, EngineError, type Params } from "./engine";
 import { goldenImage } from "./golden";
@@ -131,12 +132,34 @@ describe("the onnx engine", () => {
     expect(await third).toEqual(await first);
   });
 
+  it("starts no run for an aborted tile, and drops the result of a run that was under way", async () => {
+    const create = vi.spyOn(InferenceSession, "create");
+    const watched = await createOnnxEngine({ modelPath, threads: 1 });
+    const session: InferenceSession = await create.mock.results[0].value;
+    create.mockRestore();
+    const started = session.run.bind(session);
+    const run = vi.spyOn(session, "run");
+    const reason = new Error("cancelled by the test");
+
+    await expect(watched.denoise(tile, params, AbortSignal.abort(reason))).rejects.toBe(reason);
+    expect(run).not.toHaveBeenCalled();
+
+    const abort = new AbortController();
+    run.mockImplementationOnce((feeds: InferenceSession.FeedsType) => {
+      abort.abort(reason);
+      return started(feeds);
+    });
+    await expect(watched.denoise(tile, params, abort.signal)).rejects.toBe(reason);
+    await watched.close();
+  });
+
   it("finishes what runs, then refuses, once closed", async () => {
     const other = await createOnnxEngine({ modelPath, threads: 1 });
     await other.ready();
     const running = other.denoise(tile, params);
-    await running;
-    await other.close();
+    const after = new Promise(setImmediate).then(() => other.close());
+    expect((await running).length).toBe(size * size);
+    await after;
     await other.close();
     const closed = new EngineError("engine_unavailable", "The ONNX engine is closed.");
     await expect(other.ready()).rejects.toEqual(closed);
