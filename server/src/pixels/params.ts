@@ -9,22 +9,22 @@ export interface ValueRange {
 }
 
 /**
- * The page's lowest and highest value, single dead and hot pixels aside: an extreme counts when one of the eight
- * neighbours is at least as extreme as what would stand without it, so that an inclusion of two pixels is within the range.
+ * The page's lowest and highest value, single dead and hot pixels aside: each pixel counts only as far as the most
+ * extreme of its eight neighbours backs it, so that an inclusion of two pixels is within the range and one alone is not.
  */
 export const valueRange = ({ samples, width, height, channels, channel }: Plane): ValueRange => {
   let low = 65535;
   let high = 0;
   let lowest = 65535;
   let highest = 0;
-  // A value beyond what its neighbours reach is taken back to the nearest of them.
-  const backed = (x: number, y: number, nearer: (one: number, other: number) => number): number | undefined => {
+  /** The most extreme neighbour; none on a page of one pixel. */
+  const backing = (x: number, y: number, extreme: (one: number, other: number) => number): number | undefined => {
     let best: number | undefined;
     for (let row = Math.max(0, y - 1); row <= Math.min(height - 1, y + 1); row++) {
       for (let column = Math.max(0, x - 1); column <= Math.min(width - 1, x + 1); column++) {
         if (row === y && column === x) continue;
         const value = samples[(row * width + column) * channels + channel];
-        best = best === undefined ? value : nearer(best, value);
+        best = best === undefined ? value : extreme(best, value);
       }
     }
     return best;
@@ -35,11 +35,11 @@ export const valueRange = ({ samples, width, height, channels, channel }: Plane)
       const value = samples[index];
       if (value > high) {
         if (value > highest) highest = value;
-        high = Math.max(high, Math.min(value, backed(x, y, Math.max) ?? value));
+        high = Math.max(high, Math.min(value, backing(x, y, Math.max) ?? value));
       }
       if (value < low) {
         if (value < lowest) lowest = value;
-        low = Math.min(low, Math.max(value, backed(x, y, Math.min) ?? value));
+        low = Math.min(low, Math.max(value, backing(x, y, Math.min) ?? value));
       }
     }
   }
@@ -51,6 +51,7 @@ export const valueRange = ({ samples, width, height, channels, channel }: Plane)
  * The parameters of one page and channel: its range mapped to 0–1, and its noise in that unit.
  * With v in 16-bit steps, x = (v − offset)·scale, and u = v / 65535 the full-scale unit of `noise`, x = k·(u − o) where
  * k = 65535·scale and o = offset / 65535; so var(x) = k²·(a·u + b) = (k·a)·x + k²·(a·o + b).
+ * The engines take no negative b: over a pedestal, where the line would cross 0 within the range, b is 0.
  * A constant page is not stretched.
  */
 export const pageParams = ({ low, high }: ValueRange, noise: Noise): Params => {

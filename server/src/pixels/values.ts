@@ -1,0 +1,59 @@
+import type { Plane } from "./tiles";
+
+/** What the values of a page tell without looking at where they stand; 16-bit steps. */
+export interface Values {
+  readonly median: number;
+  /** Greatest common divisor of all differences: 1 on 16-bit data, 16 on 12 bits shifted up, 257 on 8 bits; 0 on a constant page. */
+  readonly step: number;
+  /** How many different values there are. */
+  readonly levels: number;
+  /** 1 for each value that stands for no measurement: 0, 65535, and where the signal was cut off or a mask was painted. */
+  readonly blank: Uint8Array;
+}
+
+const fullScale = 65535;
+const maxPixels = 2 ** 20;
+
+const greatestCommonDivisor = (one: number, other: number): number =>
+  other === 0 ? one : greatestCommonDivisor(other, one % other);
+
+/** Values shared by far more pixels than the values that occur beside them: noise never leaves such a spike. */
+const spikes = (histogram: Uint32Array, levels: readonly number[], total: number): number[] =>
+  levels.filter((level, index) => {
+    const beside = [...levels.slice(Math.max(0, index - 4), index), ...levels.slice(index + 1, index + 5)];
+    return histogram[level] > Math.max(8, total / 1000, 3 * Math.max(...beside.map((other) => histogram[other])));
+  });
+
+/** The smallest step along both axes that meets at most `most` of `columns`·`rows` positions. */
+export const strideFor = (columns: number, rows: number, most: number): number => {
+  let stride = 1;
+  while (Math.ceil(columns / stride) * Math.ceil(rows / stride) > most) stride++;
+  return stride;
+};
+
+/** Surveys at most about a million pixels, evenly spread. */
+export const surveyValues = ({ samples, width, height, channels, channel }: Plane): Values => {
+  const stride = strideFor(width, height, maxPixels);
+  const histogram = new Uint32Array(fullScale + 1);
+  let total = 0;
+  for (let y = 0; y < height; y += stride) {
+    for (let x = 0; x < width; x += stride) {
+      histogram[samples[(y * width + x) * channels + channel]]++;
+      total++;
+    }
+  }
+  const levels: number[] = [];
+  let median = -1;
+  let step = 0;
+  let counted = 0;
+  for (let value = 0; value <= fullScale; value++) {
+    if (histogram[value] === 0) continue;
+    levels.push(value);
+    step = greatestCommonDivisor(value - levels[0], step);
+    counted += histogram[value];
+    if (median < 0 && 2 * counted >= total) median = value;
+  }
+  const blank = new Uint8Array(fullScale + 1);
+  for (const value of [0, fullScale, ...spikes(histogram, levels, total)]) blank[value] = 1;
+  return { median, step, levels: levels.length, blank };
+};
