@@ -174,6 +174,19 @@ describe("a body in chunks", () => {
   });
 });
 
+describe("a body that is given up half way", () => {
+  it("is read to its end, so that its sender hears why", async () => {
+    const headers = {
+      "x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+      "x-amz-decoded-content-length": "5",
+    };
+    const body = `6\r\nhello!\r\n${"x".repeat(20_000_000)}`;
+    expect(await put("half.tif", body, headers)).toMatchObject({ status: 400, code: "IncompleteBody" });
+    const malformed = `no size\r\n${"x".repeat(20_000_000)}`;
+    expect(await put("half.tif", malformed, headers)).toMatchObject({ status: 400, code: "InvalidRequest" });
+  });
+});
+
 describe("a body in signed chunks", () => {
   /** Signs as AWS's example does; `alter` changes the finished body. */
   const putSigned = async (key: string, alter: (body: string) => string): Promise<Answer> => {

@@ -1,10 +1,13 @@
-// Does not prove the real table: it grants reading without listing, which no role of the platform has today.
+// Does not prove the real table: here roles read without listing and write without reading, as none of the platform's does.
 import { GetObjectCommand, HeadObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { expect, it, vi } from "vitest";
 import { refusal, startTestS3 } from "./testS3";
 
 vi.mock("../../contract/permissions", () => ({
-  permissions: { worker: [{ actions: ["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"], resources: ["in/*"] }] },
+  permissions: {
+    worker: [{ actions: ["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"], resources: ["in/*"] }],
+    jobs: [{ actions: ["s3:PutObject"], resources: ["in/*"] }],
+  },
 }));
 
 it("a key that is not there is denied, not missing, to those who may read but not list", async () => {
@@ -29,5 +32,15 @@ it("a key that is not there is denied, not missing, to those who may read but no
     "404 NoSuchKey",
     "404 NotFound",
   ]);
+  await s3.close();
+});
+
+it("If-Match, which tells what is there, is denied to those who may write but not read", async () => {
+  const s3 = await startTestS3();
+  const put = (more: { IfMatch?: string; IfNoneMatch?: string }) =>
+    refusal(s3.client("jobs").send(new PutObjectCommand({ Bucket: "test-in", Key: "a.tif", Body: "x", ...more })));
+  expect(await put({ IfNoneMatch: "*" })).toBe("no refusal");
+  expect(await put({ IfNoneMatch: "*" })).toBe("412 PreconditionFailed");
+  expect(await put({ IfMatch: '"9dd4e461268c8034f5c8564e155c67a6"' })).toBe("403 AccessDenied");
   await s3.close();
 });

@@ -63,6 +63,10 @@ const byteReader = (source: AsyncIterable<Buffer>) => {
     end: async (): Promise<void> => {
       if (held.length > 0 || (await more())) throw malformed("bytes follow its end");
     },
+    /** Lets go of the source, so that another can read on. */
+    close: async (): Promise<void> => {
+      await iterator.return?.();
+    },
   };
 };
 
@@ -96,28 +100,32 @@ export async function* decodeChunks(
   const reader = byteReader(source);
   const verify = identity.payloadHash.startsWith("STREAMING-AWS4-") ? chunkVerifier(identity) : undefined;
   const hasTrailer = identity.payloadHash.endsWith("-TRAILER");
-  for (let bytes = 1; bytes > 0; ) {
-    const head = /^([0-9a-fA-F]{1,10})(?:;chunk-signature=([0-9a-f]{64}))?$/.exec(await reader.line());
-    if (head === null) throw malformed("a chunk's size was expected");
-    bytes = Number.parseInt(head[1], 16);
-    const hash = createHash("sha256");
-    for await (const piece of reader.pieces(bytes)) {
-      if (verify !== undefined) hash.update(piece);
-      yield piece;
+  try {
+    for (let bytes = 1; bytes > 0; ) {
+      const head = /^([0-9a-fA-F]{1,10})(?:;chunk-signature=([0-9a-f]{64}))?$/.exec(await reader.line());
+      if (head === null) throw malformed("a chunk's size was expected");
+      bytes = Number.parseInt(head[1], 16);
+      const hash = createHash("sha256");
+      for await (const piece of reader.pieces(bytes)) {
+        if (verify !== undefined) hash.update(piece);
+        yield piece;
+      }
+      await verify?.("PAYLOAD", [sha256(""), hash.digest("hex")], head[2]);
+      if (bytes > 0 && (await reader.line()) !== "") throw malformed("a chunk is longer than its size");
     }
-    await verify?.("PAYLOAD", [sha256(""), hash.digest("hex")], head[2]);
-    if (bytes > 0 && (await reader.line()) !== "") throw malformed("a chunk is longer than its size");
+    for (let line = await reader.line(); line !== ""; line = await reader.line()) {
+      const colon = line.indexOf(":");
+      if (!hasTrailer || colon < 1 || trailers.size >= maxTrailers) throw malformed("a trailer was not expected");
+      trailers.set(line.slice(0, colon).trim().toLowerCase(), line.slice(colon + 1).trim());
+    }
+    if (verify !== undefined && hasTrailer) {
+      const signature = trailers.get("x-amz-trailer-signature");
+      trailers.delete("x-amz-trailer-signature");
+      const signed = [...trailers].map(([name, value]) => `${name}:${value}\n`).join("");
+      await verify("TRAILER", [sha256(signed)], signature);
+    }
+    await reader.end();
+  } finally {
+    await reader.close();
   }
-  for (let line = await reader.line(); line !== ""; line = await reader.line()) {
-    const colon = line.indexOf(":");
-    if (!hasTrailer || colon < 1 || trailers.size >= maxTrailers) throw malformed("a trailer was not expected");
-    trailers.set(line.slice(0, colon).trim().toLowerCase(), line.slice(colon + 1).trim());
-  }
-  if (verify !== undefined && hasTrailer) {
-    const signature = trailers.get("x-amz-trailer-signature");
-    trailers.delete("x-amz-trailer-signature");
-    const signed = [...trailers].map(([name, value]) => `${name}:${value}\n`).join("");
-    await verify("TRAILER", [sha256(signed)], signature);
-  }
-  await reader.end();
 }

@@ -93,6 +93,15 @@ describe("a multipart upload", () => {
     await complete("refused.tif", id, [other]);
   });
 
+  it("is not completed by a list that no list is as long as", async () => {
+    const command = new CompleteMultipartUploadCommand({ Bucket, Key: "long.tif", UploadId: "0".repeat(32) });
+    const url = await getSignedUrl(client, command);
+    expect(await send(url, "POST", "x".repeat(20_000_000))).toMatchObject({
+      status: 400,
+      code: "MaxMessageLengthExceeded",
+    });
+  });
+
   it("heeds If-None-Match when it is completed", async () => {
     const id = await create("there.tif");
     const part = await upload("there.tif", id, 1, Buffer.from("x"));

@@ -1,5 +1,8 @@
 // Does not prove that AWS words its refusals so; sigv4.test.ts has AWS's own examples.
 import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { request } from "node:http";
+import { connect } from "node:net";
 import { GetObjectCommand, PutObjectCommand, type PutObjectCommandInput } from "@aws-sdk/client-s3";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -128,17 +131,42 @@ describe("a presigned upload", () => {
     expect(await send(url, "PUT", "x", { "x-amz-meta-a": "b" })).toMatchObject({ status: 403, code: "AccessDenied" });
   });
 
-  it("gives a client that sends it all first the refusal rather than a broken connection", async () => {
-    const url = (await sign({ Key: "large.tif" })).replace("large.tif", "other.tif");
-    expect(await send(url, "PUT", new Uint8Array(20_000_000))).toMatchObject({ status: 403 });
+  it("gives a client that reads only after it sent everything the refusal rather than a broken connection", async () => {
+    const url = new URL((await sign({ Key: "large.tif" })).replace("large.tif", "other.tif"));
+    const socket = connect(Number(url.port), "127.0.0.1").pause();
+    const bytes = 20_000_000;
+    socket.write(
+      `PUT ${url.pathname}${url.search} HTTP/1.1\r\nhost: ${url.host}\r\nconnection: close\r\ncontent-length: ${bytes}\r\n\r\n`,
+    );
+    await new Promise<void>((resolve, reject) => {
+      socket.once("error", reject).write(Buffer.alloc(bytes), () => resolve());
+    });
+    const [answer] = await once(socket.resume(), "data");
+    expect(`${answer}`).toMatch(/^HTTP\/1.1 403 .*<Code>SignatureDoesNotMatch</s);
+    socket.destroy();
   });
 
-  it("asks a client that waits for leave to send only when it would take the body", async () => {
+  it("is asked to send on only where its body would be taken", async () => {
+    const waiting = async (url: string) => {
+      const sent = request(url, {
+        method: "PUT",
+        headers: { expect: "100-continue", "content-length": 5 },
+        agent: false,
+      });
+      let continued = false;
+      sent.once("continue", () => {
+        continued = true;
+        sent.end("hello");
+      });
+      sent.flushHeaders();
+      const [answer] = await once(sent, "response");
+      answer.resume();
+      return [continued, answer.statusCode];
+    };
     const url = await sign({ Key: "expect.tif" });
-    expect(await send(url.replace("expect", "other"), "PUT", "x", { expect: "100-continue" })).toMatchObject({
-      status: 403,
-    });
-    expect((await send(url, "PUT", "x", { expect: "100-continue" })).status).toBe(200);
+    expect(await waiting(url.replace("expect", "other"))).toEqual([false, 403]);
+    expect(await waiting(url)).toEqual([true, 200]);
+    expect(await stored("expect.tif")).toBe("hello");
   });
 });
 
