@@ -265,14 +265,23 @@ describe("decodePage on damaged data", () => {
     );
   });
 
+  it("refuses Deflate data that is whole but holds too few rows", async () => {
+    const page = { width: 64, height: 2, samples: testSamples(128), compression: 8 };
+    const bytes = buildTiff({ pages: [{ ...page, tags: [long(257, 4), long(278, 4)] }] });
+    expect(await damage(bytes, () => {})).toBe(`ImageError: ${strip}`);
+  });
+
   it("refuses Deflate data with a changed byte", async () => {
     const bytes = buildTiff({ pages: pages(8) });
     expect(await damage(bytes, () => bytes.writeUInt8(bytes.readUInt8(500) ^ 0x55, 500))).toBe(`ImageError: ${strip}`);
   });
 
   it("refuses LZW that does not start with a clear code, as older and other kinds do", async () => {
-    const bytes = buildTiff({ pages: pages(5) });
-    expect(await damage(bytes, () => bytes.writeUInt8(0, 8))).toBe(`ImageError: ${strip}`);
+    // The codes 65 and 66 in 9 bits each.
+    const codes = Buffer.from([0x20, 0x90, 0x80]);
+    const page = { width: 3, height: 1, bits: 8, samples: codes } as const;
+    const bytes = buildTiff({ pages: [{ ...page, tags: [short(259, 5), long(256, 2)] }] });
+    expect(await damage(bytes, () => {})).toBe(`ImageError: ${strip}`);
   });
 
   it("refuses Deflate data that goes on far beyond the page", async () => {
