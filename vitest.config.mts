@@ -6,6 +6,7 @@ export default defineConfig({
     exclude: ["**/node_modules/**", ".ddn/**"],
     // The closure serializer needs every builtin module, which worker threads do not have.
     pool: "forks",
+    env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true" },
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },

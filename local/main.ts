@@ -59,8 +59,6 @@ const main = async (): Promise<void> => {
     return;
   }
   checkNode();
-  // Said once, above, in one line; the SDK would say it in six.
-  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = "true";
   const { startTwin } = await import("./twin.js");
 
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;

@@ -42,8 +42,9 @@ const accountId = "000000000000";
 const buckets = { in: "ddn-in-bucket", out: "ddn-out-bucket" };
 const queues = { queue: "ddn-jobs", deadLetterQueue: "ddn-jobs-dead" };
 const defaultModel = join(root, "server/triton/models/ddn/1/model.onnx");
-/** Running jobs are handed back at once; a tile in the engine is waited for. */
-const serverStopSeconds = 20;
+/** Runs may end within the drain; what is left of them is handed back to the queue, which takes a while too. */
+const serverDrainSeconds = 10;
+const serverStopSeconds = serverDrainSeconds + 10;
 
 const loopback = (port: number): string => `http://127.0.0.1:${port}`;
 
@@ -119,6 +120,8 @@ export const startTwin = async (options: TwinOptions): Promise<Twin> => {
     const queueUrl = `${sqsUrl}/${accountId}/${queues.queue}`;
     const places = { DDN_IN_BUCKET: buckets.in, DDN_OUT_BUCKET: buckets.out, DDN_QUEUE_URL: queueUrl };
 
+    // `npm start` says in one line what the SDK says of Node 20 in six.
+    process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = "true";
     // The functions bring the AWS SDK with them, which takes a while to load: meanwhile the processes start.
     const functions = async () =>
       (await import("./twinFunctions.js")).twinFunctions({ region, s3Url, sqsUrl, keys, environment: places });
@@ -189,6 +192,7 @@ export const startTwin = async (options: TwinOptions): Promise<Twin> => {
           ...places,
           DDN_DEAD_LETTER_QUEUE_URL: `${sqsUrl}/${accountId}/${queues.deadLetterQueue}`,
           DDN_ENGINE: "onnx",
+          DDN_DRAIN_SECONDS: String(serverDrainSeconds),
           ...serverEnvironment,
           DDN_MODEL: model,
         },

@@ -1,7 +1,7 @@
 import sharp from "sharp";
 import type { Phantom } from "./phantoms";
 
-const side = 400;
+const side = 320;
 const gap = 8;
 
 /** The darkest and brightest value that count: 0.5 % of the samples lie outside on either side. */

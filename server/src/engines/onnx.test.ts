@@ -100,10 +100,8 @@ describe("the onnx engine", () => {
     [{ scale: Number.NaN }, "Expected a finite number above 0 for `scale` but received NaN."],
     [{ scale: 1e-60 }, "Expected a finite number above 0 for `scale` but received 1e-60."],
     [{ offset: Number.POSITIVE_INFINITY }, "Expected a finite number for `offset` but received Infinity."],
-    [{ a: -1e-9 }, "Expected a finite number of at least 0 for `a` but received -1e-9."],
-    [{ a: Number.NaN }, "Expected a finite number of at least 0 for `a` but received NaN."],
-    [{ b: -1 }, "Expected a finite number of at least 0 for `b` but received -1."],
-    [{ b: 1e300 }, "Expected a finite number of at least 0 for `b` but received 1e+300."],
+    [{ a: Number.NaN }, "Expected a finite number for `a` but received NaN."],
+    [{ b: 1e300 }, "Expected a finite number for `b` but received 1e+300."],
   ])("refuses parameters with %j", async (change, message) => {
     await expect(engine.denoise(tile, { ...params, ...change })).rejects.toEqual(
       new EngineError("engine_unavailable", message),

@@ -142,7 +142,8 @@ export const readPngHeader = async (file: BoundedFile, limits: ImageLimits): Pro
       const isShort = chunk.length <= maxTextBytes;
       const { keyword, text } = isShort ? readText(chunk.type, await readChunk(file, chunk)) : { keyword: "" };
       if (keyword === "Description" && text !== undefined && description === undefined) description = text;
-      else lost.push(`${chunk.type} ${keyword}`.trim());
+      // The result says Software of its own.
+      else if (keyword !== "Software") lost.push(`${chunk.type} ${keyword}`.trim());
     } else if (chunk.type !== "IEND" && chunk.type !== "PLTE") {
       lost.push(chunk.type);
     }

@@ -12,7 +12,7 @@ import {
 import { announcedPages } from "./imagej";
 import { requirePixels } from "./limits";
 import { isIntegers, readBytes, readDirectory, readFraction, readIntegers, type TiffFlavour } from "./tiffDirectory";
-import { structuralTags, tagName, tags } from "./tiffTags";
+import { ownTags, tagName, tags } from "./tiffTags";
 
 const compressions: Readonly<Record<number, string>> = {
   2: "CCITT RLE",
@@ -362,7 +362,7 @@ const readPage = async (
   if (resolution !== undefined || !context.entries.has(tags.xResolution)) carried.add(tags.resolutionUnit);
   const isOriented = orientation >= 1 && orientation <= 8;
   if (isOriented) carried.add(tags.orientation);
-  const lost = [...context.entries.keys()].filter((tag) => !structuralTags.has(tag) && !carried.has(tag)).map(tagName);
+  const lost = [...context.entries.keys()].filter((tag) => !ownTags.has(tag) && !carried.has(tag)).map(tagName);
   const page = {
     ...shape,
     compressed: layout.compression !== 1,

@@ -37,8 +37,8 @@ export const tags = {
   referenceBlackWhite: 532,
 } as const;
 
-/** Tags that describe how samples are stored: the result has its own, or carries the same meaning in other ways. */
-export const structuralTags: ReadonlySet<number> = new Set([
+/** Tags that the result has of its own: how samples are stored, or the same meaning carried in other ways, and Software. */
+export const ownTags: ReadonlySet<number> = new Set([
   tags.newSubfileType,
   tags.subfileType,
   tags.imageWidth,
@@ -53,6 +53,7 @@ export const structuralTags: ReadonlySet<number> = new Set([
   tags.stripByteCounts,
   tags.planarConfiguration,
   tags.pageNumber,
+  tags.software,
   tags.predictor,
   tags.tileWidth,
   tags.tileLength,

@@ -54,7 +54,7 @@ export const denoisePage = async ({
     const removed: Noise = sigma === undefined ? estimate.noise : { a: 0, b: sigma ** 2 };
     noise.push({ channel, ...removed, sigmaLsb: 65535 * sigmaAt(removed, estimate.median) });
     const params = pageParams(valueRange(plane), removed);
-    if (strength > 0 && (params.a !== 0 || params.b > 0)) noisy.push({ plane, params });
+    if (strength > 0 && (params.a !== 0 || params.b !== 0)) noisy.push({ plane, params });
     else for (const _ of tilesOf(plan)) onTile?.();
   }
   if (noisy.length === 0) return { samples, noise };

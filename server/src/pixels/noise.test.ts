@@ -65,6 +65,16 @@ describe("estimateNoise", () => {
     }
   });
 
+  it("finds the falling line of an inverted page", () => {
+    const page = withNoise(phantom(size, size), 0.001, 1e-5, 12).map((value) => 65535 - value);
+    const { a, b } = estimate(page).noise;
+    expect(a).toBeLessThan(0);
+    for (const value of [0.3, 0.6]) {
+      expect(sigmaLsb({ a, b }, value)).toBeGreaterThan(0.92 * sigmaLsb({ a: -0.001, b: 0.00101 }, value));
+      expect(sigmaLsb({ a, b }, value)).toBeLessThan(1.08 * sigmaLsb({ a: -0.001, b: 0.00101 }, value));
+    }
+  });
+
   it("is not misled by hot pixels", () => {
     const page = withNoise(phantom(size, size), 0, 1e-4, 8).map((value, index) => (index % 997 === 0 ? 65000 : value));
     expect(worst(estimate(page).noise, 0, 1e-4)).toBeLessThan(0.05);

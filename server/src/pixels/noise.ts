@@ -4,7 +4,7 @@ import { surveyValues } from "./values";
 
 /** How a page's noise grows with its values: the variance of a sample v is a·v + b, both in units of full scale. */
 export interface Noise {
-  /** At least 0. */
+  /** Below 0 where bright is less noisy, as on an inverted radiograph. */
   readonly a: number;
   /** Below 0 where the page's values stand on a pedestal; the line itself is never negative between them. */
   readonly b: number;
@@ -43,6 +43,10 @@ const median = (sorted: Float64Array): number => {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 };
 
+/** How much the points must say about the slope, as a share of what they say about the level. */
+const levelling = 2e-4;
+const levellingOfFalling = 5e-3;
+
 /** The noise's variance in a stretch of brightness; `value` runs from 0, the darkest block, to 1, the brightest. */
 interface Point {
   readonly value: number;
@@ -50,7 +54,7 @@ interface Point {
   readonly weight: number;
 }
 
-/** A rising line, by its heights over the darkest and the brightest block. */
+/** A line, by its heights over the darkest and the brightest block. */
 interface Line {
   readonly dark: number;
   readonly bright: number;
@@ -59,7 +63,7 @@ interface Line {
 const heightAt = ({ dark, bright }: Line, value: number): number => dark + (bright - dark) * value;
 
 /**
- * Weighted least squares of the relative error for a line with 0 ≤ dark ≤ bright. Points above it count less, since
+ * Weighted least squares of the relative error for a line that is nowhere negative. Points above it count less, since
  * texture only adds; where the points say little about the slope, the line stays level.
  */
 const fitLine = (points: readonly Point[]): Line => {
@@ -83,13 +87,17 @@ const fitLine = (points: readonly Point[]): Line => {
       dv += share * (1 - value) * variance;
       bv += share * value * variance;
     }
-    const levelling = 2e-4 * (dd + 2 * db + bb);
-    const [d, c, b] = [dd + levelling, db - levelling, bb + levelling];
-    const dark = (b * dv - c * bv) / (d * b - c * c);
-    const bright = (d * bv - c * dv) / (d * b - c * c);
-    if (dark > bright) line = { dark: (dv + bv) / (dd + 2 * db + bb), bright: (dv + bv) / (dd + 2 * db + bb) };
-    else if (dark < 0) line = { dark: 0, bright: bv / b };
-    else line = { dark, bright };
+    const solve = (levelling: number): Line => {
+      const extra = levelling * (dd + 2 * db + bb);
+      const [d, c, b] = [dd + extra, db - extra, bb + extra];
+      const dark = (b * dv - c * bv) / (d * b - c * c);
+      const bright = (d * bv - c * dv) / (d * b - c * c);
+      if (dark < 0) return { dark: 0, bright: bv / b };
+      return bright < 0 ? { dark: dv / d, bright: 0 } : { dark, bright };
+    };
+    const rising = solve(levelling);
+    // Clipping makes lines fall that do not: a falling one takes more evidence.
+    line = rising.dark <= rising.bright ? rising : solve(levellingOfFalling);
   }
   return line;
 };

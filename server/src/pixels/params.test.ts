@@ -55,8 +55,8 @@ describe("pageParams", () => {
     expect(params.b).toBeCloseTo(0.014, 15);
   });
 
-  it("has no negative b where the line crosses 0 within the range", () => {
-    expect(pageParams({ low: 0, high: 65535 }, { a: 1, b: -0.25 })).toMatchObject({ a: 1, b: 0 });
+  it("keeps a line that crosses 0 within the range as it is", () => {
+    expect(pageParams({ low: 0, high: 65535 }, { a: 1, b: -0.25 })).toMatchObject({ a: 1, b: -0.25 });
   });
 
   it("leaves a constant page unstretched", () => {

@@ -51,7 +51,6 @@ export const valueRange = ({ samples, width, height, channels, channel }: Plane)
  * The parameters of one page and channel: its range mapped to 0–1, and its noise in that unit.
  * With v in 16-bit steps, x = (v − offset)·scale, and u = v / 65535 the full-scale unit of `noise`, x = k·(u − o) where
  * k = 65535·scale and o = offset / 65535; so var(x) = k²·(a·u + b) = (k·a)·x + k²·(a·o + b).
- * The engines take no negative b: over a pedestal, where the line would cross 0 within the range, b is 0.
  * A constant page is not stretched.
  */
 export const pageParams = ({ low, high }: ValueRange, noise: Noise): Params => {
@@ -61,6 +60,6 @@ export const pageParams = ({ low, high }: ValueRange, noise: Noise): Params => {
     offset: low,
     scale: 1 / steps,
     a: stretch * noise.a,
-    b: stretch ** 2 * Math.max(0, (noise.a * low) / 65535 + noise.b),
+    b: stretch ** 2 * ((noise.a * low) / 65535 + noise.b),
   };
 };

@@ -61,19 +61,21 @@ const cheapestSizes = (length: number, sizes: readonly number[], halo: number): 
   return chosen.sort((one, other) => other - one);
 };
 
+const sumOf = (sizes: readonly number[]): number => sizes.reduce((sum, size) => sum + size, 0);
+
 const planAxis = (length: number, { tileSizes, halo }: TileModel): Span[] => {
   const padded = Math.ceil(length / grid) * grid;
-  const whole = (size: number): Span[] => [{ start: 0, size, coreStart: 0, coreEnd: length }];
-  if (tileSizes.includes(padded)) return whole(padded);
   const sizes = cheapestSizes(padded, tileSizes, halo);
+  const whole = tileSizes.find((size) => size >= padded);
+  if (whole !== undefined && (sizes === undefined || whole <= sumOf(sizes))) {
+    return [{ start: 0, size: whole, coreStart: 0, coreEnd: length }];
+  }
   if (sizes === undefined) {
-    const next = tileSizes.find((size) => size > padded);
-    if (next !== undefined) return whole(next);
     throw new RangeError(expected(`a size above two halos (${2 * halo} pixels)`, "tile_sizes", tileSizes));
   }
   // What the sizes hold beyond the need widens the overlaps evenly, in steps of the grid.
   const joints = sizes.length - 1;
-  const spare = (sizes.reduce((sum, size) => sum + size, 0) - padded) / grid - (joints * 2 * halo) / grid;
+  const spare = (sumOf(sizes) - padded) / grid - (joints * 2 * halo) / grid;
   const spans: Span[] = [];
   let start = 0;
   let coreStart = 0;
@@ -94,8 +96,8 @@ const planAxis = (length: number, { tileSizes, halo }: TileModel): Span[] => {
 
 /**
  * Covers a page with the cheapest tiles of the model's sizes. Tiles start on the page's 8-pixel grid and have at least
- * the halo towards each neighbour; the last ones end with the page, rounded up to the grid, so that fewer than 8 mirrored
- * pixels are needed, unless the page is smaller than the smallest tile.
+ * the halo towards each neighbour. Along an axis one tile holds the whole page where that is cheapest, filled up with
+ * mirrored pixels; several end with the page, rounded up to the grid, so that fewer than 8 mirrored pixels are needed.
  * @throws RangeError when the model's sizes cannot cover the page
  */
 export const planTiles = (width: number, height: number, model: TileModel): TilePlan => ({
