@@ -309,6 +309,61 @@ describe("POST /jobs", () => {
   });
 });
 
+describe("the count of jobs submitted", () => {
+  const counted = async (act: () => Promise<unknown>): Promise<readonly unknown[]> => {
+    const lines: string[] = [];
+    const write = vi.spyOn(process.stdout, "write").mockImplementation((line) => lines.push(String(line)) > 0);
+    await act().finally(() => write.mockRestore());
+    return lines.map((line) => JSON.parse(line));
+  };
+
+  const count = (jobs: number) => ({
+    _aws: {
+      Timestamp: expect.any(Number),
+      CloudWatchMetrics: [
+        { Namespace: "DDN", Dimensions: [["Stack"]], Metrics: [{ Name: "JobsSubmitted", Unit: "Count" }] },
+      ],
+    },
+    Stack: "dev",
+    JobsSubmitted: jobs,
+  });
+
+  it("is logged once a request, in the embedded metric format", async () => {
+    const files = ["a.tif", "b.tif", "용접.tif"];
+    expect(await counted(() => post({ files }, {}, { stack: "dev" }))).toEqual([count(3)]);
+    const now = { prefer: "respond-async" };
+    expect(await counted(() => infer({ file: "a.tif" }, now, { stack: "dev" }))).toEqual([count(1)]);
+  });
+
+  it("has a replay that sends its job to the queue again, but none of a job that has ended", async () => {
+    const again = () => post({ file: "a.tif" }, { "idempotency-key": "count" }, { stack: "dev" });
+    await counted(again);
+    expect(await counted(again)).toEqual([count(1)]);
+    await twin.putJob(succeeded(await twin.job(jobIdForKey("count", 0))));
+    expect(await counted(again)).toEqual([]);
+  });
+
+  it("has the jobs of a batch that did reach the queue", async () => {
+    const error = vi.spyOn(console, "error").mockReturnValueOnce();
+    let puts = 0;
+    const { clients } = intercepted((send) => {
+      puts += 1;
+      if (puts === 2) throw Object.assign(new Error("denied"), { $metadata: { httpStatusCode: 403 } });
+      return send();
+    });
+    const files = ["a.tif", "b.tif", "용접.tif"];
+    expect(await counted(() => post({ files }, {}, { stack: "dev", clients }))).toEqual([count(2)]);
+    error.mockRestore();
+  });
+
+  it.each([
+    ["a stack without a name", { file: "a.tif" }, {}],
+    ["a request that made none", { file: "none.tif" }, { stack: "dev" }],
+  ])("is silent for %s", async (_, body, more) => {
+    expect(await counted(() => post(body, {}, more))).toEqual([]);
+  });
+});
+
 describe("an Idempotency-Key", () => {
   it("gives the same job again and sends it to the queue again while it waits", async () => {
     const first = bodyOf<Job>(await post({ file: "a.tif" }, { "idempotency-key": "again" }));

@@ -168,6 +168,24 @@ describe("the deployed text, in a process with the shipped packages alone,", () 
     expect(bodyOf<Problem>(await jobs("POST /inference", undefined, { file }))).toMatchObject({ code: "job_ended" });
   });
 
+  it.each([
+    ["counts the jobs of a stack", { DDN_STACK: "dev" }, [{ Stack: "dev", JobsSubmitted: 1 }]],
+    ["logs nothing where no stack is named", {}, []],
+  ])("%s", async (_, stack, lines) => {
+    await twin.put("in", file, image);
+    const counting = startLambda(path.join(directory, "jobs.js"), { ...twin.environmentOf("jobs"), ...stack });
+    const result = await counting.invoke(eventOf("POST /jobs", { body: JSON.stringify({ file }) }));
+    await counting.stop();
+    await twin.messages();
+
+    expect(result.statusCode).toBe(202);
+    const logged = counting
+      .log()
+      .split("\n")
+      .filter((line) => line.startsWith("{"));
+    expect(logged.map((line) => JSON.parse(line))).toEqual(lines.map((line) => expect.objectContaining(line)));
+  });
+
   it("signs the download of a file and of one job's own version", async () => {
     const request = { file, output: file, options: { strength: 1 } };
     const id = "0123456789abcdefghijklmnop";

@@ -13,9 +13,15 @@ describe("settings from the environment", () => {
   });
 
   it("take what is given", () => {
-    const given = { ...env, DDN_MAX_BYTES: "1000", DDN_REQUIRE_SIZE: "true", DDN_WAKE_SECONDS: "240" };
+    const given = {
+      ...env,
+      DDN_MAX_BYTES: "1000",
+      DDN_REQUIRE_SIZE: "true",
+      DDN_WAKE_SECONDS: "240",
+      DDN_STACK: "dev",
+    };
     expect(presignSettings(given)).toMatchObject({ maxBytes: 1000, requireSize: true });
-    expect(jobsSettings(given)).toMatchObject({ maxBytes: 1000, wakeSeconds: 240 });
+    expect(jobsSettings(given)).toMatchObject({ maxBytes: 1000, wakeSeconds: 240, stack: "dev" });
   });
 
   it.each([

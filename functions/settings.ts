@@ -26,6 +26,8 @@ export interface JobsSettings {
   readonly maxBytes: number;
   /** Seconds until a sleeping stack has woken; absent on a stack that never sleeps. */
   readonly wakeSeconds?: number;
+  /** The stack in metrics; absent where nobody counts. */
+  readonly stack?: string;
   readonly clients?: ClientSettings;
 }
 
@@ -67,15 +69,20 @@ export const presignSettings = (env: Environment): PresignSettings => ({
   requireSize: flag(env, "DDN_REQUIRE_SIZE"),
 });
 
-/** From `DDN_IN_BUCKET`, `DDN_OUT_BUCKET`, `DDN_QUEUE_URL`, `DDN_MAX_BYTES` (5 GiB) and `DDN_WAKE_SECONDS` (never sleeps). */
+/**
+ * From `DDN_IN_BUCKET`, `DDN_OUT_BUCKET`, `DDN_QUEUE_URL`, `DDN_MAX_BYTES` (5 GiB), `DDN_WAKE_SECONDS` (never sleeps) and
+ * `DDN_STACK` (counts nothing).
+ */
 export const jobsSettings = (env: Environment): JobsSettings => {
   const wakeSeconds = wholeNumber(env, "DDN_WAKE_SECONDS");
+  const stack = env.DDN_STACK;
   return {
     inBucket: text(env, "DDN_IN_BUCKET"),
     outBucket: text(env, "DDN_OUT_BUCKET"),
     queueUrl: text(env, "DDN_QUEUE_URL"),
     maxBytes: wholeNumber(env, "DDN_MAX_BYTES") ?? defaultMaxBytes,
     ...(wakeSeconds === undefined ? {} : { wakeSeconds }),
+    ...(stack === undefined ? {} : { stack }),
   };
 };
 

@@ -4,6 +4,7 @@ import { type Job, type JobInput, type JobMessage, type JobRequest, queuedJob } 
 import { hashOfRequests, jobIdForKey, randomJobId } from "../contract/jobId";
 import { type Checked, checked, type Problem, quote, refused } from "../contract/problem";
 import { atIndex, idempotencyConflict, inputNotFound } from "../contract/request";
+import { logJobsSubmitted } from "./metrics";
 import { createJob, lostRace, readJob } from "./records";
 import type { JobsSettings } from "./settings";
 import { asked, unavailable } from "./upstream";
@@ -144,5 +145,11 @@ export const submit = async (desk: Desk, submission: Submission): Promise<Checke
   const [first, ...others] = drafts.value;
   if (first === undefined) return checked([]);
   const opening = await make(first);
-  return opening.ok ? all([opening, ...(await forEach(others, make))]) : opening;
+  if (!opening.ok) return opening;
+  const made = [opening, ...(await forEach(others, make))];
+  const { stack } = desk.settings;
+  // A replay counts too: the first try may have broken off before it woke anybody.
+  const waiting = made.filter((one) => one.ok && one.value.status === "queued").length;
+  if (stack !== undefined && waiting > 0) logJobsSubmitted(stack, waiting);
+  return all(made);
 };

@@ -3,12 +3,13 @@ const { createInterface } = require("node:readline");
 
 const { handler } = require(process.argv[2]);
 // Logs go to the error stream, so that answers alone are on the other.
-console.log = console.error;
+const answer = process.stdout.write.bind(process.stdout);
+process.stdout.write = process.stderr.write.bind(process.stderr);
 
 createInterface({ input: process.stdin }).on("line", async (line) => {
-  const answer = await handler(JSON.parse(line), { awsRequestId: "request-1" }).then(
+  const outcome = await handler(JSON.parse(line), { awsRequestId: "request-1" }).then(
     (result) => ({ result }),
     (error) => ({ error: String(error) }),
   );
-  process.stdout.write(`${JSON.stringify(answer)}\n`);
+  answer(`${JSON.stringify(outcome)}\n`);
 });

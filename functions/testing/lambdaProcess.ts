@@ -7,6 +7,8 @@ import { projectRoot } from "./nativeProgram";
 /** A serialised function that runs in a process of its own, as in Lambda. */
 export interface LambdaProcess {
   invoke(event: ApiEvent): Promise<ApiResult>;
+  /** Everything logged so far; complete once it has stopped. */
+  log(): string;
   stop(): Promise<void>;
 }
 
@@ -32,6 +34,7 @@ export const startLambda = (file: string, environment: Readonly<Record<string, s
       if (result === undefined) throw new Error(`Expected an answer of ${file} but it failed: ${error}`);
       return result;
     },
+    log: () => log,
     stop: async () => {
       child.stdin.end();
       child.kill();
