@@ -1,7 +1,7 @@
 // Does not prove that ids never collide: 134 bits make it unlikely beyond worry.
 import { describe, expect, it } from "vitest";
 import { isJobId } from "./job";
-import { hashOfRequests, jobIdForKey, randomJobId } from "./jobId";
+import { hashOfRequests, jobIdForKey, jobIdForUpload, randomJobId } from "./jobId";
 
 describe("job ids", () => {
   it("are random, 26 characters of base 36", () => {
@@ -19,6 +19,20 @@ describe("job ids", () => {
 
   it("of a key stay what they are from release to release, so that replays across one still match", () => {
     expect(jobIdForKey("nightly-2026-11-23", 7)).toBe("q3xi8x4wetq4xjc65kuc09uvpw");
+  });
+
+  it("follow from an upload's key, ETag and sequencer", () => {
+    const ids = [
+      jobIdForUpload("a.tif", "e", "s"),
+      jobIdForUpload("b.tif", "e", "s"),
+      jobIdForUpload("a.tif", "f", "s"),
+      jobIdForUpload("a.tif", "e", "t"),
+      jobIdForUpload("a.tif", "s", "e"),
+      jobIdForKey("s\ne\na.tif", 0),
+    ];
+    expect(ids.every(isJobId)).toBe(true);
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(jobIdForUpload("a.tif", "e", "s")).toBe(ids[0]);
   });
 });
 

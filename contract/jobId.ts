@@ -11,6 +11,10 @@ export const randomJobId = (): string => base36(randomBytes(32).toString("hex"))
 export const jobIdForKey = (idempotencyKey: string, index: number): string =>
   base36(createHash("sha256").update(`${index}\n${idempotencyKey}`).digest("hex"));
 
+/** The id of the job that an upload starts by itself; `etag` and `sequencer` as S3's event notification has them. */
+export const jobIdForUpload = (key: string, etag: string, sequencer: string): string =>
+  base36(createHash("sha256").update(`upload\n${sequencer}\n${etag}\n${key}`).digest("hex"));
+
 /** Tells a replay from a conflict: equal for equal requests, whatever the order of the fields was. */
 export const hashOfRequests = (requests: readonly unknown[]): string =>
   createHash("sha256").update(JSON.stringify(requests)).digest("hex");

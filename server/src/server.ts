@@ -114,7 +114,20 @@ export const startServer = async (deps: ServerDeps): Promise<Server> => {
   await serviceRecord.tell(readiness.state());
   const watching = readiness.watch(signal);
   const working = workQueue(
-    { records, queue, runs, slots, times, instance, log, notify, metrics, whenReady: readiness.whenReady },
+    {
+      store,
+      records,
+      queue,
+      runs,
+      slots,
+      times,
+      instance,
+      inBucket,
+      log,
+      notify,
+      metrics,
+      whenReady: readiness.whenReady,
+    },
     signal,
   );
 

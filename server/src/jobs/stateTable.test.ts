@@ -2,6 +2,7 @@
 import { readdirSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { cancelRequested, type Job, taken } from "../../../contract/job";
+import { jobIdForUpload } from "../../../contract/jobId";
 import { EngineError } from "../engines/engine";
 import { type Call, createWorld, type TestWorker, tilesPerPage } from "../testing/world";
 
@@ -254,6 +255,167 @@ describe("take", () => {
       expect(world.objects.size).toBe(0);
     },
   );
+});
+
+describe("an upload that S3 tells of", () => {
+  /** As S3 writes it for a put into the in bucket. */
+  const record = (key: string, object: Record<string, unknown> = {}, changes: Record<string, unknown> = {}) => ({
+    eventVersion: "2.6",
+    eventSource: "aws:s3",
+    eventName: "ObjectCreated:Put",
+    s3: { bucket: { name: "in" }, object: { key, size: 6, eTag: "e1", sequencer: "0A", ...object } },
+    ...changes,
+  });
+
+  const told = (...records: readonly unknown[]): string => JSON.stringify({ Records: records });
+
+  it("becomes a queued job with a message of its own, and the notification is deleted", async () => {
+    const world = createWorld();
+    world.putInput("auto/a.tif", "pixels");
+    world.send(told(record("auto/a.tif")), 0);
+    expect(await world.worker("one").receive()).toBeUndefined();
+    const id = jobIdForUpload("auto/a.tif", "e1", "0A");
+    expect(world.job(id)).toEqual({
+      id,
+      file: "auto/a.tif",
+      output: "auto/a.tif",
+      options: { strength: 1 },
+      status: "queued",
+      progress: { done: 0, total: 0 },
+      attempts: 0,
+      createdAt: expect.any(String),
+      input: { bytes: 6, etag: world.objects.get("in/auto/a.tif")?.etag },
+    });
+    expect(world.messages.map(({ body, visibleAt }) => [JSON.parse(body), visibleAt])).toEqual([[{ job: id }, 0]]);
+  });
+
+  it("runs like any queued job", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    world.send(told(record("a.tif")), 0);
+    const worker = world.worker("one");
+    await runOne(worker);
+    await runOne(worker);
+    expect(world.job(jobIdForUpload("a.tif", "e1", "0A"))).toMatchObject({ status: "succeeded", attempts: 1 });
+    expect(world.output("a.tif")).toBeDefined();
+    expect(world.messages).toEqual([]);
+    expect(world.notices).toHaveLength(1);
+  });
+
+  it.each([
+    ["%EA%B2%80%EC%82%AC+2/%EC%9A%A9%EC%A0%91%2C%EB%B6%80%2B1.tif", "검사 2/용접,부+1.tif"],
+    ["scan+%2801%29.PNG", "scan (01).PNG"],
+  ])("has its key decoded: %s", async (key, file) => {
+    const world = createWorld();
+    world.putInput(file, "pixels");
+    world.send(told(record(key)), 0);
+    await world.worker("one").receive();
+    expect(world.job(jobIdForUpload(file, "e1", "0A"))).toMatchObject({ file, output: file });
+  });
+
+  it("is one job however often it is told of, and is sent to the queue again while it waits", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    world.send(told(record("a.tif")), 0);
+    let broken = true;
+    const one = world.worker("one", {
+      before: ({ action }) => {
+        if (action === "send" && broken) throw new Error("SQS is down");
+      },
+    });
+    await expect(one.receive()).rejects.toThrow("SQS is down");
+    expect(world.messages).toHaveLength(1);
+    broken = false;
+    world.advance(60);
+    await one.receive();
+    const id = jobIdForUpload("a.tif", "e1", "0A");
+    expect(world.messages.map(({ body }) => JSON.parse(body))).toEqual([{ job: id }]);
+    await runOne(one);
+    const ended = world.job(id);
+    world.send(told(record("a.tif")), 0);
+    await one.receive();
+    expect(await one.receive()).toBeUndefined();
+    expect(world.job(id)).toEqual(ended);
+    expect(world.messages).toEqual([]);
+  });
+
+  it("is another job when the file is uploaded again", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    world.send(told(record("a.tif"), record("a.tif", { sequencer: "0B" })), 0);
+    await world.worker("one").receive();
+    expect(world.messages.map(({ body }) => JSON.parse(body))).toEqual([
+      { job: jobIdForUpload("a.tif", "e1", "0A") },
+      { job: jobIdForUpload("a.tif", "e1", "0B") },
+    ]);
+  });
+
+  it("is a job although the event has no sequencer", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    world.send(told(record("a.tif", { sequencer: undefined })), 0);
+    await world.worker("one").receive();
+    expect(world.job(jobIdForUpload("a.tif", "e1", "")).status).toBe("queued");
+  });
+
+  it.each([
+    ["auto/", "an upload that no job can name: passed over"],
+    ["notes.txt", "an upload that no job can name: passed over"],
+    ["a%2Fb%3Fc.tif", "an upload that no job can name: passed over"],
+    ["%E0%A4%A.tif", "an upload that no job can name: passed over"],
+    [encodeURIComponent("검.tif".normalize("NFD")), "an upload that no job can name: passed over"],
+    ["gone.tif", "an upload is gone: passed over"],
+  ])("is passed over with a line in the log, and the others of its notification are not: %s", async (key, line) => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    world.putInput(decodeURIComponent("검.tif".normalize("NFD")), "pixels");
+    world.send(told(record(key), record("a.tif")), 0);
+    const worker = world.worker("one");
+    await worker.receive();
+    expect(worker.logged).toEqual([line, "an upload became a job"]);
+    expect(world.messages.map(({ body }) => JSON.parse(body))).toEqual([{ job: jobIdForUpload("a.tif", "e1", "0A") }]);
+    expect(world.deadLetters).toEqual([]);
+  });
+
+  it("is told of again by itself when S3 does not answer", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    world.send(told(record("a.tif")), 0);
+    const worker = world.worker("one", {
+      before: ({ action }) => {
+        if (action === "head") throw new Error("S3 is down");
+      },
+    });
+    await expect(worker.receive()).rejects.toThrow("S3 is down");
+    expect(world.messages.map(({ visibleAt }) => visibleAt)).toEqual([60]);
+  });
+
+  it("is not the message that S3 sends when notifications are set up: that is deleted", async () => {
+    const world = createWorld();
+    world.send(JSON.stringify({ Service: "Amazon S3", Event: "s3:TestEvent", Bucket: "in", RequestId: "r" }), 0);
+    expect(await world.worker("one").receive()).toBeUndefined();
+    expect([world.messages, world.deadLetters, [...world.objects.keys()]]).toEqual([[], [], []]);
+  });
+
+  it.each([
+    ["another service", record("a.tif", {}, { eventSource: "aws:sqs" })],
+    [
+      "another bucket",
+      record("a.tif", {}, { s3: { bucket: { name: "other" }, object: { key: "a.tif", eTag: "e1" } } }),
+    ],
+    ["an object that was removed", record("a.tif", {}, { eventName: "ObjectRemoved:Delete" })],
+    ["no object", record("a.tif", {}, { s3: { bucket: { name: "in" } } })],
+    ["no ETag", record("a.tif", { eTag: undefined })],
+    ["nothing at all", null],
+  ])("is not one of %s: that message goes to the dead-letter queue", async (_, other) => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const body = told(other);
+    world.send(body, 0);
+    await world.worker("one").receive();
+    expect(world.deadLetters).toEqual([body]);
+    expect(world.messages).toEqual([]);
+  });
 });
 
 describe("run", () => {

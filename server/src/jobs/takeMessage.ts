@@ -1,29 +1,30 @@
 import { cancelled, failed, hasEnded, isJobId, type Job, jobTimes, taken } from "../../../contract/job";
 import { problem } from "../../../contract/problem";
-import type { JobQueue, QueueMessage } from "../store/queue";
-import type { JobRecords, StoredJob } from "./records";
-import type { Log, Runs } from "./runs";
+import type { QueueMessage } from "../store/queue";
+import type { StoredJob } from "./records";
+import type { Runs } from "./runs";
 import type { Times } from "./times";
+import { submitUpload, type UploadDeps, uploadsOf } from "./uploads";
 
-export interface TakeDeps {
-  readonly records: JobRecords;
-  readonly queue: JobQueue;
+export interface TakeDeps extends UploadDeps {
   readonly runs: Runs;
   readonly times: Times;
   /** This worker's name in records. */
   readonly instance: string;
-  readonly log: Log;
   readonly notify: (job: Job) => Promise<void>;
 }
 
-const jobOf = (body: string): string | undefined => {
+const parsed = (body: string): unknown => {
   try {
-    const message: unknown = JSON.parse(body);
-    const id = typeof message === "object" && message !== null && "job" in message ? message.job : undefined;
-    return isJobId(id) ? id : undefined;
+    return JSON.parse(body);
   } catch {
     return undefined;
   }
+};
+
+const jobOf = (message: unknown): string | undefined => {
+  const id = typeof message === "object" && message !== null && "job" in message ? message.job : undefined;
+  return isJobId(id) ? id : undefined;
 };
 
 const exhausted = problem(
@@ -40,13 +41,21 @@ export const takeMessage = async (
   message: QueueMessage,
   deps: TakeDeps,
 ): Promise<{ readonly job: Job; readonly etag: string } | undefined> => {
-  const { records, queue, runs, times, instance, log, notify } = deps;
+  const { records, queue, runs, times, instance, inBucket, log, notify } = deps;
   const { receipt } = message;
 
-  const id = jobOf(message.body);
+  const content = parsed(message.body);
+  const uploads = uploadsOf(content, inBucket);
+  if (uploads !== undefined) {
+    for (const upload of uploads) await submitUpload(upload, deps);
+    await queue.remove(receipt);
+    return undefined;
+  }
+
+  const id = jobOf(content);
   if (id === undefined) {
     // Kept where an operator sees it, instead of coming back a hundred times.
-    log.warn({ bytes: message.body.length }, "a message names no job: moved to the dead-letter queue");
+    log.warn({ bytes: message.body.length }, "a message names no job and no upload: moved to the dead-letter queue");
     await queue.bury(message.body);
     await queue.remove(receipt);
     return undefined;

@@ -268,7 +268,17 @@ export const createWorld = () => {
       onEngineTrouble: () => void logged.push("engine trouble"),
       onRuns: metrics.inFlight,
     });
-    const take: TakeDeps = { records, queue: guardedQueue, runs, times, instance: name, log, notify };
+    const take: TakeDeps = {
+      store: guardedStore,
+      records,
+      queue: guardedQueue,
+      runs,
+      times,
+      instance: name,
+      inBucket: "in",
+      log,
+      notify,
+    };
     return {
       runs,
       records,
