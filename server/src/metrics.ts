@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import type { Job, JobTimings } from "../../contract/job";
+import type { Job, JobInput, JobTimings } from "../../contract/job";
 
 /** What the server counts, in its own registry. */
 export interface Metrics {
@@ -22,7 +22,11 @@ const stages: readonly (readonly [stage: string, timing: keyof JobTimings])[] = 
   ["total", "totalMs"],
 ];
 
-export const createMetrics = (): Metrics => {
+/** Pixels of all pages, by the first one's size. */
+export const jobPixels = ({ width = 0, height = 0, pages = 0 }: JobInput): number => width * height * pages;
+
+/** @param tellCloudWatch told of each ended job too */
+export const createMetrics = (tellCloudWatch?: (job: Job) => void): Metrics => {
   const registry = new Registry();
   const registers = [registry];
   const jobs = new Counter({
@@ -53,6 +57,7 @@ export const createMetrics = (): Metrics => {
 
   return {
     ended: (job) => {
+      tellCloudWatch?.(job);
       jobs.inc({ status: job.status, code: job.error?.code ?? "" });
       if (job.status !== "succeeded") return;
       for (const [stage, timing] of stages) {
@@ -60,8 +65,7 @@ export const createMetrics = (): Metrics => {
         if (milliseconds !== undefined) stageSeconds.observe({ stage }, milliseconds / 1000);
       }
       tiles.inc(job.progress.done);
-      const { width = 0, height = 0, pages = 0 } = job.input;
-      pixels.inc(width * height * pages);
+      pixels.inc(jobPixels(job.input));
     },
     inFlight: (runs) => inFlight.set(runs),
     queueReceiveFailed: () => receiveFailures.inc(),

@@ -54,6 +54,7 @@ const startProcess = async () => {
       HOST: "127.0.0.1",
       PORT: "0",
       DDN_THREADS: "1",
+      DDN_STACK: "test",
       AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
     },
     stdio: ["ignore", "pipe", "inherit"],
@@ -100,6 +101,11 @@ describe("the server as a process, with the real model", () => {
       status: "succeeded",
       engine: "onnx",
       input: { width: 70, height: 33, pages: 1, channels: 1, bits: 16 },
+    });
+    expect(await server.line(({ _aws, job: id }) => _aws !== undefined && id === job.id)).toMatchObject({
+      Stack: "test",
+      JobsSucceeded: 1,
+      Pixels: 70 * 33,
     });
     const result = await twin.operator.s3.send(new GetObjectCommand({ Bucket: twin.buckets.out, Key: "out/부품.tif" }));
     expect(result).toMatchObject({

@@ -3,6 +3,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { FastifyBaseLogger } from "fastify";
 import type { Job } from "../../contract/job";
 import { buildApp } from "./app";
+import { cloudWatchWriter } from "./cloudWatch";
 import type { Engine } from "./engines/engine";
 import type { Imaging } from "./jobs/imaging";
 import { createJobRecords } from "./jobs/records";
@@ -57,7 +58,7 @@ export const startServer = async (deps: ServerDeps): Promise<Server> => {
   const { times = defaultTimes } = deps;
   const { inBucket, outBucket, instance, concurrency, maxPixels, maxPages, maxBytes } = settings;
 
-  const metrics = createMetrics();
+  const metrics = createMetrics(settings.stack === undefined ? undefined : cloudWatchWriter(settings.stack));
   const serviceRecord = createServiceRecord(store, outBucket, instance, log);
   const readiness = createReadiness({
     engine,

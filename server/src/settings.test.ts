@@ -34,7 +34,13 @@ describe("loadSettings", () => {
     });
     expect(settings.modelPath.endsWith("/server/triton/models/ddn/1/model.onnx")).toBe(true);
     expect(settings.jobTopicArn).toBeUndefined();
+    expect(settings.stack).toBeUndefined();
     expect(Object.isFrozen(settings)).toBe(true);
+  });
+
+  it("takes the stack's name from DDN_STACK, and an empty one for none", () => {
+    expect(loadSettings({ ...environment, DDN_STACK: "dev" }).stack).toBe("dev");
+    expect("stack" in loadSettings({ ...environment, DDN_STACK: "" })).toBe(false);
   });
 
   it("names each process anew", () => {

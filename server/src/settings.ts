@@ -32,6 +32,8 @@ export interface Settings {
   readonly drainSeconds: number;
   /** Where the ECS agent answers, in a task. */
   readonly ecsAgentUri?: string;
+  /** The stack in CloudWatch's metrics; absent where nobody collects them. */
+  readonly stack?: string;
   /** Names this process in job and service records: a restarted server is another worker. */
   readonly instance: string;
 }
@@ -92,6 +94,7 @@ export const loadSettings = (environment: Environment): Settings => {
     // ECS kills 110 s after SIGTERM, and handing back the rest takes its time.
     drainSeconds: integer(environment, "DDN_DRAIN_SECONDS", 100, 0, 100),
     ...(environment.ECS_AGENT_URI === undefined ? {} : { ecsAgentUri: environment.ECS_AGENT_URI }),
+    ...(environment.DDN_STACK === undefined || environment.DDN_STACK === "" ? {} : { stack: environment.DDN_STACK }),
     instance: `${hostname().slice(0, 40)}-${randomBytes(4).toString("hex")}`,
   });
 };
