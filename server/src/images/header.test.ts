@@ -105,14 +105,7 @@ describe("readImageHeader on a TIFF", () => {
         rational(283, 300, 1),
       ),
     );
-    expect(pages[0]?.lost).toEqual([
-      "XResolution",
-      "YResolution",
-      "Artist",
-      "ExifIFD",
-      "ICCProfile",
-      "tag 65000",
-    ]);
+    expect(pages[0]?.lost).toEqual(["XResolution", "YResolution", "Artist", "ExifIFD", "ICCProfile", "tag 65000"]);
   });
 
   it("names smaller copies of a page as lost and does not count them as pages", async () => {
