@@ -134,13 +134,20 @@ const computed: Readonly<Record<string, Outputs>> = {
     domainNameConfiguration: { targetDomainName: `d-0123456789.execute-api.${region}.amazonaws.com` },
   }),
   "aws:ssm/parameter:Parameter": (_, { name }) => ({ id: name, arn: arn("ssm", `parameter${name}`) }),
-  "aws:ec2/vpcEndpoint:VpcEndpoint": identified("vpce"),
-  "awsx:ec2:Vpc": (id) => ({
-    vpcId: `vpc-${hash(id).slice(0, 17)}`,
-    publicSubnetIds: ["a", "c"].map((zone) => `subnet-${hash(`${id} public ${zone}`).slice(0, 17)}`),
-    privateSubnetIds: ["a", "c"].map((zone) => `subnet-${hash(`${id} private ${zone}`).slice(0, 17)}`),
-    isolatedSubnetIds: [],
-  }),
+  "aws:ec2/vpcEndpoint:VpcEndpoint": (id) => ({ ...identified("vpce")(id, {}), prefixListId: "pl-78a54011" }),
+  "awsx:ec2:Vpc": (id, { subnetSpecs = [] }) => {
+    const own = (prefix: string, type: string): string[] =>
+      (subnetSpecs as { type: string }[]).some((spec) => spec.type === type)
+        ? ["a", "c"].map((zone) => `${prefix}-${hash(`${id} ${type} ${zone}`).slice(0, 17)}`)
+        : [];
+    return {
+      vpcId: `vpc-${hash(id).slice(0, 17)}`,
+      publicSubnetIds: own("subnet", "Public"),
+      privateSubnetIds: own("subnet", "Private"),
+      isolatedSubnetIds: own("subnet", "Isolated"),
+      routeTables: ["Public", "Private", "Isolated"].flatMap((type) => own("rtb", type)).map((table) => ({ id: table })),
+    };
+  },
   "docker-build:index:Image": (id, { tags }) => ({
     digest: `sha256:${hash(id)}`,
     ref: `${Array.isArray(tags) ? String(tags[0]).replace(/:[^:/]*$/, "") : id}@sha256:${hash(id)}`,
