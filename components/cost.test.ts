@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { NetworkConfig } from "../config";
 import { type CostConfig, costTable, estimateMonthlyCost, gpuUsdPerHour } from "./cost";
+import { gpuInstanceTypes } from "./gpuInstanceTypes";
 
 const created: NetworkConfig = {
   mode: "create",
@@ -56,6 +57,11 @@ describe("estimateMonthlyCost", () => {
     const estimate = estimateMonthlyCost(config({ types: ["g9.xlarge"] }));
     expect(estimate.unpriced).toEqual(["g9.xlarge"]);
     expect(costTable(estimate)).toContain("Not in it: g9.xlarge, whose price components/prices.ts does not know.");
+  });
+
+  it("knows the price of every instance type that a stack may have", () => {
+    const allowed = Object.keys(gpuInstanceTypes).filter((name) => gpuInstanceTypes[name]?.gpus === 1);
+    expect(allowed.filter((name) => gpuUsdPerHour([name]) === undefined)).toEqual([]);
   });
 
   it("counts an instance type at its own price, not at another's", () => {

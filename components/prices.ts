@@ -1,7 +1,7 @@
 /**
  * What AWS asks in Seoul, USD before tax, on demand. Estimates only: nothing here bills or refuses anything.
  *
- * Region: ap-northeast-2. Date: 2026-10-01 (GPU instances: 2026-08-26).
+ * Region: ap-northeast-2. Date: 2026-10-01 (g4dn: 2026-08-26, other instances: 2026-01-21).
  * Source: the AWS Price List, `https://pricing.us-east-1.amazonaws.com/offers/v1.0/aws/<service>/current/ap-northeast-2/`, by
  * the usage type that stands beside each price. The list was not read directly but in published copies of it
  * (instances.vantage.sh for GPU instances); bills published for Seoul agree on the gateways, the load balancer, addresses and
@@ -10,13 +10,28 @@
 export const prices = {
   region: "ap-northeast-2",
   date: "2026-10-01",
-  /** APN2-BoxUsage:<type>, an hour. */
+  /** APN2-BoxUsage:<type>, Linux. */
   gpuInstanceHour: {
     "g4dn.xlarge": 0.647,
     "g4dn.2xlarge": 0.925,
     "g4dn.4xlarge": 1.481,
     "g4dn.8xlarge": 2.677,
     "g4dn.16xlarge": 5.353,
+    "g5.xlarge": 1.237,
+    "g5.2xlarge": 1.4903,
+    "g5.4xlarge": 1.99691,
+    "g5.8xlarge": 3.01012,
+    "g5.16xlarge": 5.03653,
+    "g6.xlarge": 0.9896,
+    "g6.2xlarge": 1.20208,
+    "g6.4xlarge": 1.62704,
+    "g6.8xlarge": 2.47695,
+    "g6.16xlarge": 4.17678,
+    "g6e.xlarge": 2.288,
+    "g6e.2xlarge": 2.75652,
+    "g6e.4xlarge": 3.69355,
+    "g6e.8xlarge": 5.56762,
+    "g6e.16xlarge": 9.31575,
   } as Readonly<Record<string, number>>,
   /** APN2-EBS:VolumeUsage.gp3 */
   volumeGibMonth: 0.0912,
