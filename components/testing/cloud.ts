@@ -145,7 +145,9 @@ const computed: Readonly<Record<string, Outputs>> = {
       publicSubnetIds: own("subnet", "Public"),
       privateSubnetIds: own("subnet", "Private"),
       isolatedSubnetIds: own("subnet", "Isolated"),
-      routeTables: ["Public", "Private", "Isolated"].flatMap((type) => own("rtb", type)).map((table) => ({ id: table })),
+      routeTables: ["Public", "Private", "Isolated"]
+        .flatMap((type) => own("rtb", type))
+        .map((table) => ({ id: table })),
     };
   },
   "docker-build:index:Image": (id, { tags }) => ({

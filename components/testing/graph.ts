@@ -97,7 +97,7 @@ const loading = (program: string) => (): object => {
 
 const resolved = (value: unknown): Promise<unknown> =>
   new Promise((resolve) => {
-    pulumi.output(value).apply(resolve);
+    pulumi.output(value as pulumi.Input<object>).apply(resolve);
   });
 
 export interface RecordOptions {
