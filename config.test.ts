@@ -29,6 +29,7 @@ describe("the stacks of the repository", () => {
   it("dev makes a network of its own, sleeps, keeps nothing and lets everybody in", () => {
     expect(load("dev")).toEqual({
       nameSuffix: "-dev",
+      tags: { project: "ddn", stack: "dev" },
       network: {
         mode: "create",
         cidrBlock: "10.40.0.0/16",
@@ -75,6 +76,14 @@ describe("the stacks of the repository", () => {
     expect(config.gpu).toMatchObject({ minInstances: 1, maxInstances: 2, spot: false });
     expect(config.api.auth).toEqual({ mode: "iam" });
     expect(config.operations.logRetentionDays).toBe(365);
+  });
+
+  it.each(stacks)("%s tags what it makes with the project and itself", (stack) => {
+    expect(load(stack).tags).toEqual({ project: "ddn", stack });
+  });
+
+  it("a stack may do without tags", () => {
+    expect(load("dev", { "aws:defaultTags": {} }).tags).toEqual({});
   });
 
   it("the configuration cannot be changed by who reads it", () => {

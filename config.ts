@@ -23,6 +23,8 @@ export type NetworkConfig =
 export interface PlatformConfig {
   /** Added to every fixed physical name: empty, or `-<stack>`. */
   readonly nameSuffix: string;
+  /** What the provider puts on all that it makes; instances and their volumes have to be told. */
+  readonly tags: Readonly<Record<string, string>>;
   readonly network: NetworkConfig;
   readonly storage: {
     readonly inRetentionDays: number;
@@ -194,6 +196,10 @@ const gpu = (config: pulumi.Config): PlatformConfig["gpu"] => {
   };
 };
 
+/** As `aws:defaultTags` of the stack says; the provider checks it. */
+const defaultTags = (): Readonly<Record<string, string>> =>
+  new pulumi.Config("aws").getObject<{ readonly tags?: Record<string, string> }>("defaultTags")?.tags ?? {};
+
 const frozen = <T>(value: T): T => {
   if (typeof value === "object" && value !== null) for (const part of Object.values(Object.freeze(value))) frozen(part);
   return value;
@@ -217,6 +223,7 @@ export const loadConfig = (stack = pulumi.getStack(), config = new pulumi.Config
   );
   return frozen({
     nameSuffix: config.requireBoolean("legacyNames") ? "" : `-${stack}`,
+    tags: defaultTags(),
     network: network(config),
     storage: {
       inRetentionDays: whole(config, "inRetentionDays", 1, 3650),
