@@ -75,5 +75,5 @@ export const rolePolicy = (
   resources: { readonly [Name in keyof RoleResources]: pulumi.Input<Exclude<RoleResources[Name], undefined>> },
 ): pulumi.Output<string> =>
   pulumi
-    .all(resources as Record<keyof RoleResources, pulumi.Input<string>>)
+    .output(resources as pulumi.Input<RoleResources>)
     .apply((arns) => JSON.stringify({ Version: "2012-10-17", Statement: policyStatements(role, arns) }));
