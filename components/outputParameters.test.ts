@@ -28,9 +28,13 @@ it("gives every output a parameter, and none to what is not there", async () => 
       {
         type,
         name: "ddn-apiUrl",
-        inputs: { name: "/ddn/dev/apiUrl", type: "String", value: "https://api.example.com" },
+        inputs: { name: "/ddn/dev/apiUrl", type: "String", insecureValue: "https://api.example.com" },
       },
-      { type, name: "ddn-region", inputs: { name: "/ddn/dev/region", type: "String", value: "ap-northeast-2" } },
+      {
+        type,
+        name: "ddn-region",
+        inputs: { name: "/ddn/dev/region", type: "String", insecureValue: "ap-northeast-2" },
+      },
     ]),
   );
 });

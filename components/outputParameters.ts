@@ -15,9 +15,10 @@ export class OutputParameters extends pulumi.ComponentResource {
 
     for (const [output, value] of Object.entries(args.outputs)) {
       if (value === undefined) continue;
+      // `value` is kept as a secret, which a preview hides and a policy cannot read.
       new aws.ssm.Parameter(
         `${name}-${output}`,
-        { name: `${args.path}/${output}`, type: "String", value },
+        { name: `${args.path}/${output}`, type: "String", insecureValue: value },
         { parent: this },
       );
     }
