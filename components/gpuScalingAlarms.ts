@@ -53,13 +53,17 @@ export const stepScaling: Readonly<Record<Direction, StepScaling>> = {
   },
 };
 
+interface ScalingMetric extends Metric {
+  readonly stat: "Sum" | "Maximum";
+}
+
 /** An alarm that moves the service. */
 export interface ScalingAlarm {
   readonly name: string;
   readonly direction: Direction;
   readonly description: string;
   /** By the id that `expression` calls them. */
-  readonly metrics: Readonly<Record<string, Metric & { readonly stat: "Sum" | "Maximum" }>>;
+  readonly metrics: Readonly<Record<string, ScalingMetric>>;
   /** Over the metrics; none where the one metric is looked at itself. */
   readonly expression?: string;
   readonly comparisonOperator: "GreaterThanOrEqualToThreshold" | "LessThanOrEqualToThreshold";
@@ -88,75 +92,69 @@ const tasks = "FILL(FILL(desired, REPEAT), 0)";
  */
 export const scalingAlarms = (bounds: ScalingBounds, names: ScalingNames): readonly ScalingAlarm[] => {
   const { minTasks, maxTasks } = bounds;
-  const queue = (name: string) => ({
+  const queue = (name: string): ScalingMetric => ({
     namespace: "AWS/SQS",
     name,
     dimensions: { QueueName: names.queueName },
-    stat: "Maximum" as const,
+    stat: "Maximum",
   });
   const visible = queue("ApproximateNumberOfMessagesVisible");
-  const submitted = {
+  const submitted: ScalingMetric = {
     namespace: metricNamespace,
     name: jobsSubmittedMetric,
     dimensions: { [stackDimension]: names.stack },
-    stat: "Sum" as const,
+    stat: "Sum",
   };
-  const desired = {
+  const desired: ScalingMetric = {
     namespace: "ECS/ContainerInsights",
     name: "DesiredTaskCount",
     dimensions: { ClusterName: names.clusterName, ServiceName: names.serviceName },
-    stat: "Maximum" as const,
+    stat: "Maximum",
   };
-  const atLeast = { comparisonOperator: "GreaterThanOrEqualToThreshold", threshold: 1, minutes: 1 } as const;
-  const wake = (name: string, description: string, id: string, metric: typeof submitted | typeof visible) => ({
+  const atLeast = "GreaterThanOrEqualToThreshold";
+  const wake = (name: string, description: string, id: string, metric: ScalingMetric): ScalingAlarm => ({
     name,
-    direction: "wake" as const,
+    direction: "wake",
     description,
-    ...atLeast,
     ...(maxTasks === 1
       ? { metrics: { [id]: metric } }
       : { metrics: { [id]: metric, desired }, expression: `IF(${tasks} > 0, 0, FILL(${id}, 0))` }),
+    comparisonOperator: atLeast,
+    threshold: 1,
+    minutes: 1,
   });
-  const sleeps = minTasks === 0;
+  const wakes = [
+    wake("wake-submitted", "A job was submitted, and no task may run", "submitted", submitted),
+    wake("wake-waiting", "A message waits, and no task may run", "visible", visible),
+  ];
+  const up: ScalingAlarm = {
+    name: "up",
+    direction: "up",
+    description: `${messagesPerTask} messages wait for each task`,
+    metrics: { visible, desired },
+    expression: `IF(${tasks} > 0, visible / ${tasks}, visible)`,
+    comparisonOperator: atLeast,
+    threshold: messagesPerTask,
+    minutes: 5,
+  };
+  const down: ScalingAlarm = {
+    name: "down",
+    direction: "down",
+    description: `Nothing to do for ${quietMinutes} minutes`,
+    metrics: {
+      visible,
+      inFlight: queue("ApproximateNumberOfMessagesNotVisible"),
+      delayed: queue("ApproximateNumberOfMessagesDelayed"),
+      submitted,
+    },
+    expression: "FILL(visible, 0) + FILL(inFlight, 0) + FILL(delayed, 0) + FILL(submitted, 0)",
+    comparisonOperator: "LessThanOrEqualToThreshold",
+    threshold: 0,
+    minutes: quietMinutes,
+  };
   return [
-    ...(sleeps
-      ? [
-          wake("wake-submitted", "A job was submitted while no task may run", "submitted", submitted),
-          wake("wake-waiting", "A message waits while no task may run", "visible", visible),
-        ]
-      : []),
-    ...(maxTasks > Math.max(1, minTasks)
-      ? [
-          {
-            name: "up",
-            direction: "up" as const,
-            description: `${messagesPerTask} messages wait for each task`,
-            metrics: { visible, desired },
-            expression: `IF(${tasks} > 0, visible / ${tasks}, visible)`,
-            ...atLeast,
-            threshold: messagesPerTask,
-            minutes: 5,
-          },
-        ]
-      : []),
-    ...(maxTasks > minTasks
-      ? [
-          {
-            name: "down",
-            direction: "down" as const,
-            description: `Nothing to do for ${quietMinutes} minutes`,
-            metrics: {
-              visible,
-              inFlight: queue("ApproximateNumberOfMessagesNotVisible"),
-              delayed: queue("ApproximateNumberOfMessagesDelayed"),
-              submitted,
-            },
-            expression: "FILL(visible, 0) + FILL(inFlight, 0) + FILL(delayed, 0) + FILL(submitted, 0)",
-            comparisonOperator: "LessThanOrEqualToThreshold" as const,
-            threshold: 0,
-            minutes: quietMinutes,
-          },
-        ]
-      : []),
+    ...(minTasks === 0 ? wakes : []),
+    ...(maxTasks > Math.max(1, minTasks) ? [up] : []),
+    ...(maxTasks > minTasks ? [down] : []),
   ];
 };
