@@ -1,21 +1,23 @@
 // Does not prove that AWS takes the policy, nor that each service sends the source account it is bound to.
+import type * as aws from "@pulumi/aws";
 import { describe, expect, it } from "vitest";
 import { EncryptionKey, keyPolicy } from "./encryptionKey";
 import { accountId, region } from "./testing/cloud";
 import { recordGraph } from "./testing/graph";
 
 const policy = keyPolicy({ partition: "aws", region, accountId });
+const statements = policy.Statement as aws.iam.PolicyStatement[];
 
 describe("keyPolicy", () => {
   it("lets the account's own policies decide, and nobody else's", () => {
-    expect(policy.Statement[0]).toEqual({
+    expect(statements[0]).toEqual({
       Sid: "Account",
       Effect: "Allow",
       Principal: { AWS: "arn:aws:iam::123456789012:root" },
       Action: "kms:*",
       Resource: "*",
     });
-    expect(policy.Statement.filter(({ Principal }) => Principal === "*")).toEqual([]);
+    expect(statements.filter(({ Principal }) => Principal === "*")).toEqual([]);
   });
 
   it.each([
@@ -23,7 +25,7 @@ describe("keyPolicy", () => {
     ["TopicsToQueues", "sns.amazonaws.com"],
     ["AlarmsToTopic", "cloudwatch.amazonaws.com"],
   ])("%s: lets %s write into what the key encrypts, on behalf of this account", (sid, service) => {
-    expect(policy.Statement.filter(({ Sid }) => Sid === sid)).toEqual([
+    expect(statements.filter(({ Sid }) => Sid === sid)).toEqual([
       {
         Sid: sid,
         Effect: "Allow",
@@ -36,7 +38,7 @@ describe("keyPolicy", () => {
   });
 
   it("lets CloudWatch Logs encrypt this account's log groups of this region", () => {
-    expect(policy.Statement.slice(4)).toEqual([
+    expect(statements.slice(4)).toEqual([
       {
         Sid: "Logs",
         Effect: "Allow",

@@ -1,8 +1,11 @@
 import type { RecordedGraph, RecordedResource } from "./graph";
 
-/** The resources of one type, by name. @param type such as `aws:s3/bucket:Bucket` */
-export const ofType = ({ resources }: RecordedGraph, type: string): Record<string, RecordedResource> =>
-  Object.fromEntries(resources.filter((resource) => resource.type === type).map((each) => [each.name, each]));
+/** The resources of one type, by name and in its order. @param type such as `aws:s3/bucket:Bucket` */
+export const ofType = ({ resources }: RecordedGraph, type: string): Record<string, RecordedResource> => {
+  const found = resources.filter((resource) => resource.type === type);
+  found.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return Object.fromEntries(found.map((each) => [each.name, each]));
+};
 
 /** Their inputs alone, by name. */
 export const inputsOf = (graph: RecordedGraph, type: string): Record<string, RecordedResource["props"]> =>
