@@ -73,7 +73,7 @@ describe("alarmDefinitions", () => {
       metricQueries: [
         {
           id: "breaching",
-          expression: "IF(wanted > 0 AND needed >= 100 AND FILL(healthy, 0) < 1, 1, 0)",
+          expression: "IF(wanted > 0 AND needed > 0 AND FILL(healthy, 0) < 1, 1, 0)",
           returnData: true,
         },
         {
@@ -128,7 +128,7 @@ describe("alarmDefinitions", () => {
     ["awake, but no server is healthy", 1, 100, 0, true],
     ["awake and healthy", 1, 100, 1, false],
     ["falling asleep: the task went, its instance lingers", 1, 0, undefined, false],
-    ["one of two instances is no longer needed, the other one's server is ill", 2, 50, 0, false],
+    ["one of two instances is no longer needed, the other one's server is ill", 2, 50, 0, true],
   ])("unhealthy: %s", (_name, wanted, needed, healthy, breaching) => {
     const { metricQueries } = definitions().unhealthy;
     const [{ expression }] = metricQueries as unknown as readonly [{ readonly expression: string }];

@@ -98,9 +98,9 @@ export const alarmDefinitions = (
     ...atLeast(thresholds.serverErrors),
     alarmDescription: "The API answers with 5xx. Its access log says on which routes.",
   },
-  // Wanted: the group has instances, and tasks need them all; below 100 % the last task went and its instance only lingers.
+  // Something should serve: instances are wanted and tasks need one. At 0 % the last task went and its instance only lingers.
   unhealthy: {
-    ...calculated("IF(wanted > 0 AND needed >= 100 AND FILL(healthy, 0) < 1, 1, 0)", [
+    ...calculated("IF(wanted > 0 AND needed > 0 AND FILL(healthy, 0) < 1, 1, 0)", [
       ["wanted", metrics.instancesWanted, "Minimum"],
       ["needed", metrics.capacityNeeded, "Minimum"],
       ["healthy", metrics.healthyTargets, "Maximum"],

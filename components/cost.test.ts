@@ -35,17 +35,17 @@ const config = ({ network = created, encryption = "aes256", min = 0, max = 1, ty
 
 describe("estimateMonthlyCost", () => {
   it.each<readonly [string, Case, idle: number, full: number]>([
-    ["dev, asleep and awake", {}, 17.525, 507.105],
-    ["prod", { network: adopted, encryption: "kms", min: 1, max: 2 }, 503.605, 993.185],
-    ["eight larger instances", { max: 8, types: ["g4dn.2xlarge"] }, 17.525, 5526.185],
+    ["dev, asleep and awake", {}, 18.325, 507.905],
+    ["prod", { network: adopted, encryption: "kms", min: 1, max: 2 }, 504.405, 993.985],
+    ["eight larger instances", { max: 8, types: ["g4dn.2xlarge"] }, 18.325, 5526.985],
     [
       "one NAT gateway instead of public addresses",
       { network: { ...created, natGateways: "single" } },
-      64.245,
-      550.175,
+      65.045,
+      550.975,
     ],
-    ["a NAT gateway a zone", { network: { ...created, natGateways: "onePerZone" } }, 110.965, 596.895],
-    ["interface endpoints instead", { network: { ...created, interfaceEndpoints: true } }, 169.365, 655.295],
+    ["a NAT gateway a zone", { network: { ...created, natGateways: "onePerZone" } }, 111.765, 597.695],
+    ["interface endpoints instead", { network: { ...created, interfaceEndpoints: true } }, 208.125, 694.055],
   ])("%s", (_name, asked, idle, full) => {
     const estimate = estimateMonthlyCost(config(asked));
     expect(estimate.idle).toBeCloseTo(idle, 6);
@@ -81,9 +81,9 @@ describe("costTable", () => {
       "1 to 2 × public address                   3.65        7.30",
       "load balancer                            16.43       16.43",
       "encryption key                            1.00        1.00",
-      "11 alarms                                 1.10        1.10",
-      "15 metrics                                0.00        4.50",
-      "together                                503.61      993.18",
+      "alarms on 19 metrics                      1.90        1.90",
+      "15 metrics of its own                     0.00        4.50",
+      "together                                504.40      993.98",
       "By use on top: 0.025 a GiB kept, 0.0045 a thousand writes to S3, 0.76 a GiB of logs.",
     ]);
   });

@@ -1,6 +1,8 @@
 import type { PlatformConfig } from "../config";
 import { endedMetrics, stageMetrics, workMetrics } from "../contract/metrics";
 import { hoursPerMonth, prices } from "./prices";
+import { subnetKinds } from "./vpc";
+import { interfaceServices } from "./vpcEndpoints";
 
 /** One line of the estimate, USD a month. */
 export interface CostItem {
@@ -22,10 +24,8 @@ export interface CostEstimate {
 export type CostConfig = Pick<PlatformConfig, "network" | "storage" | "gpu">;
 
 const zones = 2;
-/** ECR (2), ECS (3), CloudWatch Logs, SQS, SNS: what a task needs to reach without a way to the internet. */
-const interfaceEndpoints = 8;
-/** The six of `alarms.ts`, three that scale the tasks, and two that ECS keeps to scale the instances. */
-const alarms = 11;
+/** Alarms cost by the metrics that they read: those of `alarms.ts` 11, those that move the service 6, those of ECS 2. */
+const alarmMetrics = 19;
 /** Of the server, and `JobsSubmitted`. */
 const metrics = [endedMetrics, stageMetrics, workMetrics].flatMap(Object.values).length + 1;
 
@@ -45,16 +45,16 @@ const network = (config: CostConfig["network"]): readonly CostItem[] => {
     ...always(`${gateways} NAT gateway${gateways === 1 ? "" : "s"}`, gateways * gatewayHour * hoursPerMonth),
     ...(config.interfaceEndpoints
       ? always(
-          `${interfaceEndpoints} interface endpoints in ${zones} zones`,
-          interfaceEndpoints * zones * prices.interfaceEndpointHour * hoursPerMonth,
+          `${interfaceServices.length} interface endpoints in ${zones} zones`,
+          interfaceServices.length * zones * prices.interfaceEndpointHour * hoursPerMonth,
         )
       : []),
   ];
 };
 
-/** An instance has a public address unless the created network gives it another way out. */
+/** Of an adopted subnet only AWS knows. */
 const hasPublicAddress = (config: CostConfig["network"]): boolean =>
-  config.mode === "adopt" || (config.natGateways === "none" && !config.interfaceEndpoints);
+  config.mode === "adopt" || subnetKinds(config)[0] === "Public";
 
 const instances = ({ gpu, network }: CostConfig): readonly CostItem[] => {
   const { minInstances, maxInstances, rootVolumeGib, instanceTypes } = gpu;
@@ -83,8 +83,8 @@ export const estimateMonthlyCost = (config: CostConfig): CostEstimate => {
     ...network(config.network),
     ...always("load balancer", prices.loadBalancerHour * hoursPerMonth),
     ...always("encryption key", config.storage.encryption === "kms" ? prices.keyMonth : 0),
-    ...always(`${alarms} alarms`, alarms * prices.alarmMonth),
-    { what: `${metrics} metrics`, idle: 0, full: metrics * prices.metricMonth },
+    ...always(`alarms on ${alarmMetrics} metrics`, alarmMetrics * prices.alarmMonth),
+    { what: `${metrics} metrics of its own`, idle: 0, full: metrics * prices.metricMonth },
   ];
   const [preferred = ""] = config.gpu.instanceTypes;
   return {

@@ -45,7 +45,7 @@ export const prices = {
   loadBalancerHour: 0.0225,
   /** One customer managed key. */
   keyMonth: 1,
-  /** APN2-CW:AlarmMonitorUsage */
+  /** APN2-CW:AlarmMonitorUsage, for each metric that an alarm reads */
   alarmMonth: 0.1,
   /** APN2-CW:MetricMonitorUsage, for the hours in which a metric has values */
   metricMonth: 0.3,
