@@ -47,7 +47,7 @@ describe("the stacks of the repository", () => {
       },
       corsOrigins: ["http://localhost:8080", "http://127.0.0.1:8080"],
       limits: { requireSize: false, maxBytes: 5 * 2 ** 30, maxPixels: 2 ** 28 },
-      images: { api: undefined, triton: undefined, tensorRt: false },
+      images: { apiImage: undefined, tritonImage: undefined, tensorRt: false },
       gpu: {
         instanceTypes: ["g4dn.xlarge", "g4dn.2xlarge"],
         spot: false,
@@ -152,7 +152,7 @@ describe("what is set", () => {
       "ddn:certificateArn": "arn:aws:acm:ap-northeast-2:123456789012:certificate/1",
     });
     expect(config.storage.uploadPrefix).toBe("line-3/");
-    expect(config.images.api).toBe(digest);
+    expect(config.images.apiImage).toBe(digest);
     expect(config.gpu.amiId).toBe("ami-0123456789abcdef0");
     expect(config.api.domain).toEqual({
       name: "ddn.example.com",

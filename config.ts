@@ -38,8 +38,8 @@ export interface PlatformConfig {
   readonly limits: { readonly requireSize: boolean; readonly maxBytes: number; readonly maxPixels: number };
   /** By digest; undefined where the image is to be built. */
   readonly images: {
-    readonly api: string | undefined;
-    readonly triton: string | undefined;
+    readonly apiImage: string | undefined;
+    readonly tritonImage: string | undefined;
     readonly tensorRt: boolean;
   };
   readonly gpu: {
@@ -240,8 +240,8 @@ export const loadConfig = (stack = pulumi.getStack(), config = new pulumi.Config
       maxPixels: whole(config, "maxPixels", 1, 2 ** 30),
     },
     images: {
-      api: optional(config, "apiImage", digest, "an image by digest (…@sha256:…)"),
-      triton: optional(config, "tritonImage", digest, "an image by digest (…@sha256:…)"),
+      apiImage: optional(config, "apiImage", digest, "an image by digest (…@sha256:…)"),
+      tritonImage: optional(config, "tritonImage", digest, "an image by digest (…@sha256:…)"),
       tensorRt: config.requireBoolean("tensorRt"),
     },
     gpu: gpu(config),

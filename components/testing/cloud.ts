@@ -214,12 +214,14 @@ const calls: Readonly<Record<string, Call>> = {
   "aws:ec2/getVpc:getVpc": ({ id }) => ({ id, cidrBlock: "172.31.0.0/16" }),
   "aws:ec2/getSubnet:getSubnet": ({ id }) => ({
     id,
-    vpcId: "vpc-026400b6f5ea5c7f6",
     availabilityZone: `${region}${id === "subnet-05fea229a7abfb9a8" ? "c" : "a"}`,
+    mapPublicIpOnLaunch: true,
   }),
-  "aws:ec2/getRouteTable:getRouteTable": ({ subnetId }) => ({
-    id: `rtb-${hash(String(subnetId)).slice(0, 17)}`,
-    routes: [{ cidrBlock: "0.0.0.0/0", gatewayId: "igw-0123456789abcdef0", natGatewayId: "" }],
+  "aws:ec2/getRouteTables:getRouteTables": () => ({ ids: ["rtb-0123456789abcdef0"] }),
+  "aws:ec2/getRouteTable:getRouteTable": ({ routeTableId }) => ({
+    routeTableId,
+    associations: [{ main: true }],
+    routes: [{ cidrBlock: "0.0.0.0/0", gatewayId: "igw-0123456789abcdef0" }],
   }),
   "aws:ec2/getInstanceTypeOfferings:getInstanceTypeOfferings": () => ({
     instanceTypes: ["g4dn.xlarge", "g4dn.xlarge", "g4dn.2xlarge", "g4dn.2xlarge"],

@@ -1,4 +1,4 @@
-import { type Resource, type Rule, resourceRule, stackRule, told } from "../rule";
+import { type Props, type Resource, type Rule, resourceRule, stackRule, told } from "../rule";
 
 const queue = "aws:sqs/queue:Queue";
 
@@ -28,6 +28,21 @@ const nameFault = ({ type, name, props }: Resource): string | false => {
   const physical = (props[limit.input ?? "name"] as string | undefined) ?? `${name}-0000000`;
   return !limit.pattern.test(physical) && `would be named ${physical}, which AWS does not take`;
 };
+
+const budgetFaults = ({ notifications = [] }: Props<"aws:budgets/budget:Budget">): readonly (string | false)[] =>
+  (
+    [
+      ["ACTUAL", 80],
+      ["ACTUAL", 100],
+      ["FORECASTED", 100],
+    ] as const
+  ).map(
+    ([kind, percent]) =>
+      !notifications.some(
+        ({ notificationType, threshold, subscriberEmailAddresses: mails, subscriberSnsTopicArns: topics }) =>
+          notificationType === kind && threshold === percent && [...(mails ?? []), ...(topics ?? [])].length > 0,
+      ) && `tells nobody of ${kind} ${percent} %`,
+  );
 
 export const operationRules: readonly Rule[] = [
   resourceRule(
@@ -79,23 +94,17 @@ export const operationRules: readonly Rule[] = [
       (alarmActions.length === 0 || actionsEnabled === false) && "does nothing",
     ],
   ),
-  resourceRule(
-    "aws:budgets/budget:Budget",
-    { name: "budget-warns", description: "The budget tells of 80 %, of 100 %, and of a forecast that passes it." },
-    ({ notifications = [] }) =>
-      (
-        [
-          ["ACTUAL", 80],
-          ["ACTUAL", 100],
-          ["FORECASTED", 100],
-        ] as const
-      ).map(
-        ([kind, percent]) =>
-          !notifications.some(
-            ({ notificationType, threshold, subscriberEmailAddresses: mails, subscriberSnsTopicArns: topics }) =>
-              notificationType === kind && threshold === percent && [...(mails ?? []), ...(topics ?? [])].length > 0,
-          ) && `tells nobody of ${kind} ${percent} %`,
-      ),
+  stackRule(
+    {
+      name: "budget-warns",
+      description: "Whoever hears of alarms hears of 80 % of the budget, of 100 %, and of a forecast that passes it.",
+    },
+    (resources) => {
+      const heard = resources.some(({ type }) => type === "aws:sns/topicSubscription:TopicSubscription");
+      return resources
+        .filter(({ type }) => type === "aws:budgets/budget:Budget" && heard)
+        .flatMap((budget) => told(budget, budgetFaults(budget.props)));
+    },
   ),
   {
     name: "name-fits",
