@@ -35,7 +35,7 @@ export const gpuCapacity = (name: string, args: GpuCapacityArgs, parent: pulumi.
   const { cluster, subnetIds, securityGroupId, instanceTypes, spot, maxInstances, forceDelete, tags } = args;
   const template = launchTemplate(name, { ...args, clusterName: cluster.name, securityGroupId }, parent);
   const autoScalingGroup = new aws.autoscaling.Group(
-    name,
+    `${name}-instances`,
     {
       minSize: 0,
       maxSize: maxInstances,
@@ -70,7 +70,7 @@ export const gpuCapacity = (name: string, args: GpuCapacityArgs, parent: pulumi.
     { parent, ignoreChanges: ["desiredCapacity"], customTimeouts: { delete: "30m" } },
   );
   const provider = new aws.ecs.CapacityProvider(
-    name,
+    `${name}-instances`,
     {
       autoScalingGroupProvider: {
         autoScalingGroupArn: autoScalingGroup.arn,
@@ -91,7 +91,7 @@ export const gpuCapacity = (name: string, args: GpuCapacityArgs, parent: pulumi.
     { parent },
   );
   const association = new aws.ecs.ClusterCapacityProviders(
-    name,
+    `${name}-instances`,
     {
       clusterName: cluster.name,
       capacityProviders: [provider.name],

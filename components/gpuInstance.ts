@@ -75,7 +75,7 @@ export const launchTemplate = (
   const { clusterName, securityGroupId, rootVolumeGib, amiId, tags } = args;
   const { profile, policies } = instanceProfile(name, parent);
   return new aws.ec2.LaunchTemplate(
-    name,
+    `${name}-instance`,
     {
       // Parameters read as secrets, and this one is none.
       imageId: amiId ?? pulumi.unsecret(aws.ssm.getParameterOutput({ name: recommendedAmi }, { parent }).value),

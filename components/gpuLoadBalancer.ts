@@ -24,7 +24,7 @@ const idleSeconds = 60;
 export const gpuLoadBalancer = (name: string, args: GpuLoadBalancerArgs, parent: pulumi.Resource): GpuLoadBalancer => {
   const { vpcId, subnetIds, securityGroupId, networkMode, deletionProtection } = args;
   const loadBalancer = new aws.lb.LoadBalancer(
-    name,
+    `${name}-api`,
     {
       internal: true,
       loadBalancerType: "application",
@@ -38,7 +38,7 @@ export const gpuLoadBalancer = (name: string, args: GpuLoadBalancerArgs, parent:
     { parent },
   );
   const targetGroup = new aws.lb.TargetGroup(
-    name,
+    `${name}-api`,
     {
       vpcId,
       protocol: "HTTP",
@@ -58,7 +58,7 @@ export const gpuLoadBalancer = (name: string, args: GpuLoadBalancerArgs, parent:
     { parent },
   );
   const listener = new aws.lb.Listener(
-    name,
+    `${name}-api`,
     {
       loadBalancerArn: loadBalancer.arn,
       protocol: "HTTP",

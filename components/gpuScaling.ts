@@ -53,7 +53,7 @@ export interface GpuScalingArgs {
 export const gpuScaling = (name: string, args: GpuScalingArgs, parent: pulumi.Resource): void => {
   const { stack, queueName, cluster, service, minInstances, maxInstances, schedule } = args;
   const target = new aws.appautoscaling.Target(
-    name,
+    `${name}-tasks`,
     {
       serviceNamespace: "ecs",
       scalableDimension: "ecs:service:DesiredCount",

@@ -205,7 +205,7 @@ const gpuCluster = (name: string, maxInstances: number, parent: pulumi.Resource)
 
 const taskLogGroup = (name: string, settings: Settings, parent: pulumi.Resource): aws.cloudwatch.LogGroup =>
   new aws.cloudwatch.LogGroup(
-    name,
+    `${name}-task`,
     {
       name: `/ecs/ddn-triton-task${settings.nameSuffix}`,
       retentionInDays: settings.logRetentionDays,
@@ -229,7 +229,7 @@ const ecsService = (name: string, parts: ServiceParts, parent: pulumi.Resource):
     networkConfiguration: { subnets: network.subnetIds, securityGroups: [network.serviceSecurityGroupId] },
   };
   return new aws.ecs.Service(
-    name,
+    `${name}-service`,
     {
       cluster: cluster.arn,
       taskDefinition: task.definition.arn,
