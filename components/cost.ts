@@ -86,12 +86,14 @@ export const estimateMonthlyCost = (config: CostConfig): CostEstimate => {
     ...always(`alarms on ${alarmMetrics} metrics`, alarmMetrics * prices.alarmMonth),
     { what: `${metrics} metrics of its own`, idle: 0, full: metrics * prices.metricMonth },
   ];
-  const [preferred = ""] = config.gpu.instanceTypes;
+  const { instanceTypes, maxInstances } = config.gpu;
+  const priced = gpuUsdPerHour(instanceTypes) !== undefined;
   return {
     items,
     idle: sum(items.map(({ idle }) => idle)),
     full: sum(items.map(({ full }) => full)),
-    unpriced: gpuUsdPerHour([preferred]) === undefined ? [preferred] : [],
+    // The cluster has Container Insights where more than one task may run.
+    unpriced: [...(priced ? [] : instanceTypes.slice(0, 1)), ...(maxInstances > 1 ? ["Container Insights"] : [])],
   };
 };
 
