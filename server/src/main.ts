@@ -75,7 +75,13 @@ const main = async (): Promise<void> => {
   process.on("SIGINT", stop);
 };
 
+/** Why it did not start, down to the first cause. */
+const lastWords = (error: unknown): string => {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message} ${lastWords(error.cause)}`;
+};
+
 main().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`${lastWords(error)}\n`);
   process.exit(1);
 });
