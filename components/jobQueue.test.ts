@@ -1,6 +1,7 @@
 // Does not prove that AWS takes the policies, nor that S3 delivers; what a worker makes of a notification is the server's test.
 import { describe, expect, it } from "vitest";
-import { JobQueue, type JobQueueArgs, notificationPrefix, queuePolicy, topicPolicy } from "./jobQueue";
+import { JobQueue, type JobQueueArgs } from "./jobQueue";
+import { notificationPrefix, queuePolicy, topicPolicy } from "./jobQueuePolicy";
 import { accountId } from "./testing/cloud";
 import { type RecordedGraph, recordGraph } from "./testing/graph";
 
@@ -169,7 +170,7 @@ describe("the policies", () => {
     ["a queue that S3 writes to", queuePolicy("q", { bucketArn: "b", accountId: "1" })],
     ["the topic", topicPolicy("t")],
   ])("of %s allow nobody without naming who and on whose behalf", (_, { Statement }) => {
-    for (const statement of Statement as readonly Record<string, unknown>[]) {
+    for (const statement of Statement as unknown as readonly Record<string, unknown>[]) {
       if (statement.Effect !== "Allow") continue;
       expect(statement.Principal).toEqual({ Service: "s3.amazonaws.com" });
       expect(Object.keys(statement.Condition as object).sort()).toEqual(["ArnEquals", "StringEquals"]);
