@@ -158,6 +158,10 @@ describe("serverEnvironment", () => {
     expect(api.environment).toContainEqual({ name: "DDN_ENGINE", value: "triton" });
   });
 
+  it("leaves the price out where it is not known", () => {
+    expect(serverEnvironment({ ...settings, gpuUsdPerHour: undefined })).not.toHaveProperty("DDN_GPU_USD_PER_HOUR");
+  });
+
   it("names no secret", () => {
     for (const name of Object.keys(serverEnvironment(settings))) expect(name).not.toMatch(/SECRET|TOKEN|PASSWORD|KEY$/);
   });

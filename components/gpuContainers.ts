@@ -25,8 +25,8 @@ export interface ContainerSettings {
   readonly maxPixels: number;
   /** Largest image file, bytes. */
   readonly maxBytes: number;
-  /** What jobs are charged for the GPU; 0 for nothing. */
-  readonly gpuUsdPerHour: number;
+  /** What jobs are charged for the GPU. */
+  readonly gpuUsdPerHour: number | undefined;
 }
 
 /** Bounds the wait for a target to be let go: no request through the gateway lasts longer. */
@@ -112,7 +112,7 @@ export const serverEnvironment = (settings: ContainerSettings): Readonly<Record<
   DDN_MAX_BYTES: String(settings.maxBytes),
   DDN_MEMORY_MIB: String(memoryMiB.pages),
   DDN_DRAIN_SECONDS: String(drainSeconds(settings.spot)),
-  DDN_GPU_USD_PER_HOUR: String(settings.gpuUsdPerHour),
+  ...(settings.gpuUsdPerHour === undefined ? {} : { DDN_GPU_USD_PER_HOUR: String(settings.gpuUsdPerHour) }),
   // Images are larger than a tmpfs should be: they would count as memory.
   TMPDIR: hostFolders.scratch.containerPath,
 });

@@ -8,8 +8,10 @@ export const hostFolders = {
 } as const;
 
 /**
- * What an instance runs when it starts, before the ECS agent does.
- * Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-agent-config.html
+ * What an instance runs when it starts, before the ECS agent does. Docker tells of no progress while it unpacks a layer of some
+ * GiB, and the agent would give up after a minute.
+ * Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-agent-config.html,
+ * https://github.com/aws/amazon-ecs-agent/pull/1607
  */
 export const userData = (clusterName: string): string => `#!/bin/bash
 set -euo pipefail
@@ -21,6 +23,7 @@ ECS_CLUSTER=${clusterName}
 ECS_ENABLE_GPU_SUPPORT=true
 ECS_ENABLE_SPOT_INSTANCE_DRAINING=true
 ECS_IMAGE_PULL_BEHAVIOR=prefer-cached
+ECS_IMAGE_PULL_INACTIVITY_TIMEOUT=10m
 ECS_AWSVPC_BLOCK_IMDS=true
 CONFIG
 `;

@@ -49,9 +49,11 @@ export interface GpuScalingArgs {
   readonly schedule: GpuSchedule | undefined;
 }
 
+type Scaled = Pick<aws.appautoscaling.PolicyArgs, "serviceNamespace" | "scalableDimension" | "resourceId">;
+
 /** Moves the service's task count between its bounds; the capacity provider follows with instances. */
 export const gpuScaling = (name: string, args: GpuScalingArgs, parent: pulumi.Resource): void => {
-  const { stack, queueName, cluster, service, minInstances, maxInstances, schedule } = args;
+  const { cluster, service, minInstances, maxInstances, schedule } = args;
   const target = new aws.appautoscaling.Target(
     `${name}-tasks`,
     {
@@ -66,7 +68,12 @@ export const gpuScaling = (name: string, args: GpuScalingArgs, parent: pulumi.Re
   );
   const { serviceNamespace, scalableDimension, resourceId } = target;
   const scaled = { serviceNamespace, scalableDimension, resourceId };
+  scaleByWork(name, scaled, args, parent);
+  if (schedule !== undefined) scaleByClock(name, scaled, schedule, args, parent);
+};
 
+const scaleByWork = (name: string, scaled: Scaled, args: GpuScalingArgs, parent: pulumi.Resource): void => {
+  const { stack, queueName, cluster, service, minInstances, maxInstances } = args;
   const alarms = scalingAlarms(
     { minTasks: minInstances, maxTasks: maxInstances },
     { stack, queueName, clusterName: cluster.name, serviceName: service.name },
@@ -104,19 +111,23 @@ export const gpuScaling = (name: string, args: GpuScalingArgs, parent: pulumi.Re
       );
     }
   }
+};
 
-  const scheduled = { wake: { cron: schedule?.wake, least: 1 }, sleep: { cron: schedule?.sleep, least: minInstances } };
-  for (const [role, { cron, least }] of Object.entries(scheduled)) {
-    if (cron === undefined) continue;
+const scaleByClock = (
+  name: string,
+  scaled: Scaled,
+  { wake, sleep, timeZone }: GpuSchedule,
+  { minInstances, maxInstances }: GpuScalingArgs,
+  parent: pulumi.Resource,
+): void => {
+  const least = (role: string, schedule: string | undefined, minCapacity: number): void => {
+    if (schedule === undefined) return;
     new aws.appautoscaling.ScheduledAction(
       `${name}-${role}-scheduled`,
-      {
-        ...scaled,
-        schedule: cron,
-        timezone: schedule?.timeZone,
-        scalableTargetAction: { minCapacity: least, maxCapacity: maxInstances },
-      },
+      { ...scaled, schedule, timezone: timeZone, scalableTargetAction: { minCapacity, maxCapacity: maxInstances } },
       { parent },
     );
-  }
+  };
+  least("wake", wake, 1);
+  least("sleep", sleep, minInstances);
 };

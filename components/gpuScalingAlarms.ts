@@ -25,8 +25,8 @@ interface StepScaling {
   readonly bound: { readonly metricIntervalLowerBound: "0" } | { readonly metricIntervalUpperBound: "0" };
 }
 
-/** Instance, image and model need about so long until a further task is of use. */
-const wakeSeconds = 600;
+/** Instance, image and model need about so long until one task more is of use. */
+const startSeconds = 600;
 
 /**
  * Exactly one wakes, however often it is asked for; up goes one by one; down goes to whatever the least is just then.
@@ -42,7 +42,7 @@ export const stepScaling: Readonly<Record<Direction, StepScaling>> = {
   up: {
     adjustmentType: "ChangeInCapacity",
     scalingAdjustment: 1,
-    cooldown: wakeSeconds,
+    cooldown: startSeconds,
     bound: { metricIntervalLowerBound: "0" },
   },
   down: {

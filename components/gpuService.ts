@@ -54,7 +54,7 @@ export interface GpuServiceArgs {
   readonly maxPixels?: number;
   /** Largest image file, bytes. @default 5 GiB */
   readonly maxBytes?: number;
-  /** What jobs are charged for the GPU, USD an hour. @default 0 */
+  /** What jobs are charged for the GPU, USD an hour. @default not known, and no job says what it cost */
   readonly gpuUsdPerHour?: number;
   /** @default 30 */
   readonly logRetentionDays?: number;
@@ -89,7 +89,7 @@ export class GpuService extends pulumi.ComponentResource {
     super("ddn:index:GpuService", name, {}, opts);
 
     const settings = withDefaults(args);
-    const { network, minInstances, maxInstances, networkMode, keepData } = settings;
+    const { network, maxInstances, networkMode, keepData } = settings;
     const problem = argsProblem(settings);
     if (problem !== undefined) throw new pulumi.ResourceError(problem, this, true);
 
@@ -108,7 +108,7 @@ export class GpuService extends pulumi.ComponentResource {
     );
     const task = gpuTask(name, { ...settings, clusterArn: cluster.arn, logGroup, settings }, this);
     const service = ecsService(name, { settings, cluster, capacity, balancing, task }, this);
-    gpuScaling(name, { ...settings, queueName: args.jobQueue.queueName, cluster, service, minInstances }, this);
+    gpuScaling(name, { ...settings, queueName: args.jobQueue.queueName, cluster, service }, this);
 
     this.clusterName = cluster.name;
     this.serviceName = service.name;
@@ -148,7 +148,7 @@ const withDefaults = ({
   deployment = deploymentPercents(maxInstances),
   maxPixels = 2 ** 28,
   maxBytes = 5 * 2 ** 30,
-  gpuUsdPerHour = 0,
+  gpuUsdPerHour,
   logRetentionDays = 30,
   keyArn,
   keepData = true,
