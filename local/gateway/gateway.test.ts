@@ -1,7 +1,7 @@
 // Does not prove: that AWS answers the same; what AWS does is taken from its documentation, quoted in the code.
 import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from "node:http";
-import { type AddressInfo, connect } from "node:net";
+import { type AddressInfo, connect, createServer as createTcpServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import type { HttpEvent } from "./event";
@@ -384,6 +384,29 @@ describe("the server behind /inference", () => {
     const response = await post(await gatewayWith(echo, { serverUrl: url, timeoutMs: 20 }));
     expect(response.status).toBe(504);
     expect(await response.json()).toEqual({ message: "Gateway Timeout" });
+  });
+
+  it("may answer before it has read the body, and the connection serves the next request", async () => {
+    const hasty = createTcpServer((socket) => {
+      socket.on("error", () => {});
+      socket.once("data", () => {
+        socket.pause();
+        socket.write("HTTP/1.1 413 Payload Too Large\r\ncontent-length: 0\r\n\r\n");
+      });
+    });
+    await new Promise<void>((resolve) => {
+      hasty.listen(0, "127.0.0.1", resolve);
+    });
+    closing.push(async () => hasty.close());
+    const serverUrl = `http://127.0.0.1:${(hasty.address() as AddressInfo).port}`;
+    const gateway = await gatewayWith(echo, { serverUrl });
+    const body = "x".repeat(4 * 2 ** 20);
+    const first = `POST /inference HTTP/1.1\r\nhost: gateway\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+    const answers = await rawAnswer(
+      gateway,
+      `${first}GET /ping HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\n\r\n`,
+    );
+    expect(answers.match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 413", "HTTP/1.1 200"]);
   });
 
   it("is told when the caller goes away", async () => {

@@ -90,5 +90,8 @@ export const proxy = async (
     clearTimeout(timer);
     request.off("data", count);
     response.off("close", goneAway);
+    // What a server that answered early did not read would stand before the caller's next request.
+    request.unpipe(outgoing);
+    request.resume();
   }
 };
