@@ -48,7 +48,7 @@ describe("containerDefinitions", () => {
       linuxParameters: {
         initProcessEnabled: true,
         capabilities: { drop: ["ALL"] },
-        tmpfs: [{ containerPath: "/tmp", size: 64, mountOptions: ["nosuid", "nodev"] }],
+        tmpfs: [{ containerPath: "/tmp", size: 256, mountOptions: ["nosuid", "nodev"] }],
       },
     });
     expect(container.user).toMatch(/^[1-9]\d*:[1-9]\d*$/);

@@ -73,7 +73,7 @@ const container = (
     // Reaps children and hands signals on. Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LinuxParameters.html
     initProcessEnabled: true,
     capabilities: { drop: ["ALL"] },
-    tmpfs: [{ containerPath: "/tmp", size: 64, mountOptions: ["nosuid", "nodev"] }],
+    tmpfs: [{ containerPath: "/tmp", size: 256, mountOptions: ["nosuid", "nodev"] }],
   },
   logConfiguration: {
     logDriver: "awslogs",
