@@ -38,7 +38,7 @@ describe("quotaFindings", () => {
       4,
       gpu,
       "warning",
-      `${onDemand} 4 vCPUs in ${region}, but maxInstances 1 may need 8; until then fewer run. Ask for more: ${increase("L-DB2E81BA", 8)}`,
+      `${onDemand} 4 vCPUs in ${region}, but maxInstances 1 may need 8; until then fewer or smaller ones run. Ask for more: ${increase("L-DB2E81BA", 8)}`,
     ],
     [
       "too few for the least instances",

@@ -24,8 +24,8 @@ export const gpuQuota = (spot: boolean) =>
     : { code: "L-DB2E81BA", name: "Running On-Demand G and VT instances" };
 
 /**
- * @param allowed vCPUs that the quota grants
  * Too few for the least instances, each of the smallest type, is an error; for the most, each of the largest type, a warning.
+ * @param allowed vCPUs that the quota grants
  */
 export const quotaFindings = (allowed: number, gpu: Gpu, region: string): readonly Finding[] => {
   const vCpus = gpu.instanceTypes.map((name) => gpuInstanceTypes[name]?.vCpus ?? 0);
@@ -38,7 +38,10 @@ export const quotaFindings = (allowed: number, gpu: Gpu, region: string): readon
     return [error(`${have}, but minInstances ${gpu.minInstances} needs ${least}. Ask for more: ${request}`)];
   }
   if (allowed < most) {
-    const until = allowed < Math.min(...vCpus) ? "until then no instance starts and jobs wait" : "until then fewer run";
+    const until =
+      allowed < Math.min(...vCpus)
+        ? "until then no instance starts and jobs wait"
+        : "until then fewer or smaller ones run";
     return [
       warning(`${have}, but maxInstances ${gpu.maxInstances} may need ${most}; ${until}. Ask for more: ${request}`),
     ];
