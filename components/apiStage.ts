@@ -2,7 +2,10 @@ import * as aws from "@pulumi/aws";
 import type * as pulumi from "@pulumi/pulumi";
 import { routes } from "../contract/routes";
 
-/** One line for each request. It never holds a path's query, a body or a credential. */
+/**
+ * One line for each request, without its path and query, its body and any credential.
+ * Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html
+ */
 export const accessLogFormat = (): string =>
   JSON.stringify({
     time: "$context.requestTime",

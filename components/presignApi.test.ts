@@ -42,8 +42,8 @@ const record = (args: Partial<PresignApiArgs> = {}): Promise<RecordedGraph> =>
       stackName: "dev",
       ...args,
     });
-    const { presignFunctionName, functionNames, wakeMetric, domainTarget } = api;
-    return { apiUrl, apiExecutionArn, apiId, presignFunctionName, functionNames, wakeMetric, domainTarget };
+    const { presignFunctionName, functionNames, domainTarget } = api;
+    return { apiUrl, apiExecutionArn, apiId, presignFunctionName, functionNames, domainTarget };
   });
 
 /** A stack that sleeps, for callers that sign; and one that never sleeps, with all there is. */
@@ -170,12 +170,11 @@ describe("PresignApi", () => {
     }
   });
 
-  it("tells where it is and by what a sleeping stack wakes", () => {
+  it("tells where it is and what its functions are called", () => {
     expect(asleep.outputs).toMatchObject({
       apiUrl: expect.stringMatching(/^https:\/\/[0-9a-f]+\.execute-api\.ap-northeast-2\.amazonaws\.com$/),
       apiExecutionArn: expect.stringMatching(/^arn:aws:execute-api:/),
       presignFunctionName: "ddn-presign-lambda-dev",
-      wakeMetric: { namespace: "DDN", name: "JobsSubmitted", dimensions: { Stack: "dev" } },
     });
     expect(Object.keys(asleep.outputs.functionNames as object)).toEqual(names);
   });

@@ -1,5 +1,4 @@
 import * as pulumi from "@pulumi/pulumi";
-import { jobsSubmittedMetric, metricNamespace, stackDimension } from "../contract/metrics";
 import { expected } from "../contract/problem";
 import { type FunctionName, routes } from "../contract/routes";
 import { apiFunction, type FunctionResources } from "./apiFunctions";
@@ -49,13 +48,6 @@ export interface PresignApiArgs {
   readonly logRetentionDays?: number;
 }
 
-/** A metric that tells of work before a queue's own metrics do. */
-export interface WakeMetric {
-  readonly namespace: string;
-  readonly name: string;
-  readonly dimensions: Readonly<Record<string, string>>;
-}
-
 const functionNames = ["presign", "jobs", "ping", "document"] as const satisfies readonly FunctionName[];
 
 /** The platform's HTTP API with the functions behind it. */
@@ -66,8 +58,6 @@ export class PresignApi extends pulumi.ComponentResource {
   public readonly apiId: pulumi.Output<string>;
   public readonly presignFunctionName: pulumi.Output<string>;
   public readonly functionNames: Readonly<Record<FunctionName, pulumi.Output<string>>>;
-  /** Jobs put on the queue, as the functions count them. */
-  public readonly wakeMetric: WakeMetric;
   /** Where a CNAME record of the own domain name must point. */
   public readonly domainTarget: pulumi.Output<string> | undefined;
 
@@ -109,11 +99,6 @@ export class PresignApi extends pulumi.ComponentResource {
     this.apiId = api.id;
     this.presignFunctionName = functions.presign.name;
     this.functionNames = forEachFunction((each) => functions[each].name);
-    this.wakeMetric = {
-      namespace: metricNamespace,
-      name: jobsSubmittedMetric,
-      dimensions: { [stackDimension]: args.stackName },
-    };
     this.domainTarget = ownDomain?.domainNameConfiguration.targetDomainName;
     this.registerOutputs({
       apiUrl: this.apiUrl,
@@ -121,7 +106,6 @@ export class PresignApi extends pulumi.ComponentResource {
       apiId: this.apiId,
       presignFunctionName: this.presignFunctionName,
       functionNames: this.functionNames,
-      wakeMetric: this.wakeMetric,
       domainTarget: this.domainTarget,
     });
   }
