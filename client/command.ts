@@ -5,6 +5,7 @@ import { version } from "../contract/version";
 import { createClient, DdnError } from "./client";
 import { denoise, exitCodes } from "./denoise";
 import type { Output } from "./display";
+import { smoke } from "./smoke";
 
 /** What the command needs of a process. */
 export interface Surroundings {
@@ -40,6 +41,12 @@ const parseApi = (text: string): string => {
     ? text
     : invalid(expected("an http or https address", "api", text));
 };
+
+const apiOption = (): Option =>
+  new Option("--api <url>", "address of the platform's API")
+    .env("DDN_API")
+    .default("http://127.0.0.1:8080")
+    .argParser(parseApi);
 
 /** Runs while `work` does; the first Ctrl-C asks it to stop, the second ends the process. */
 const interruptible = async (
@@ -91,12 +98,7 @@ export const main = async (surroundings: Surroundings): Promise<number> => {
     .description("Denoise files, or folders with everything below them (.tif, .tiff, .png).")
     .argument("<path...>", "files or folders")
     .requiredOption("--out <dir>", "folder for the results; keeps the structure below each folder given")
-    .addOption(
-      new Option("--api <url>", "address of the platform's API")
-        .env("DDN_API")
-        .default("http://127.0.0.1:8080")
-        .argParser(parseApi),
-    )
+    .addOption(apiOption())
     .option("-j, --jobs <n>", "files under way at once", parseCount, 2)
     .option("--strength <s>", "0 to 1: how much of the noise to take away (default: 1)", parseFraction("strength"))
     .option("--sigma <s>", "noise as a fraction of full scale, instead of the estimate", parseFraction("sigma"))
@@ -125,6 +127,18 @@ Examples:
       exitCode = await interruptible(surroundings, (signal) =>
         denoise(createClient({ baseUrl: api }), settings, stdout, signal),
       );
+    });
+
+  program
+    .command("smoke")
+    .description("Check a deployment against the contract, with a few small images of its own.")
+    .addOption(apiOption())
+    .addHelpText(
+      "after",
+      "\nA stack that sleeps is woken, which takes minutes.\n\nExit codes: 0 all checks hold, 1 one does not.",
+    )
+    .action(async ({ api }: Pick<DenoiseFlags, "api">) => {
+      exitCode = await interruptible(surroundings, (signal) => smoke(api, stdout, signal));
     });
 
   try {

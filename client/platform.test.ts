@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startTwin, type Twin } from "../local/twin";
 import { type Client, createClient, errorOfJob } from "./client";
 import { main } from "./command";
+import { smoke } from "./smoke";
 import { noisyTiff } from "./testing/images";
 
 let twin: Twin;
@@ -113,5 +114,26 @@ describe("ddn denoise on a real platform", () => {
     expect(first.text).toContain("64×48, 16 bit, 2 pages, noise ");
     expect(second.text).toContain("0 done, 1 skipped, 1 failed\n");
     expect((await readFile(join(out, "깊은/용접 #1.tif"))).subarray(0, 2).toString()).toBe("II");
+  });
+});
+
+describe("ddn smoke", () => {
+  it("finds a whole platform to hold every check", async () => {
+    const lines: string[] = [];
+
+    const code = await smoke(`${twin.url}/`, { write: (text) => lines.push(text) }, new AbortController().signal);
+
+    expect(lines.filter((line) => line.startsWith("FAIL"))).toEqual([]);
+    expect(lines.at(-1)).toBe(`8 of 8 checks hold at ${twin.url}\n`);
+    expect(code).toBe(0);
+  });
+
+  it("says which checks do not hold", async () => {
+    const lines: string[] = [];
+
+    const code = await smoke(twin.s3.endpoint, { write: (text) => lines.push(text) }, new AbortController().signal);
+
+    expect(lines.filter((line) => line.startsWith("FAIL"))).toHaveLength(8);
+    expect(code).toBe(1);
   });
 });
