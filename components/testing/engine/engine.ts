@@ -58,7 +58,8 @@ export const engineHome = async (): Promise<string> => {
   for (const name of played) {
     const script = path.join(home, "bin", `pulumi-resource-${name}`);
     const loader = path.join(projectRoot, "node_modules/tsx/dist/loader.mjs");
-    await writeFile(script, `#!/bin/sh\nexec "${process.execPath}" --import "file://${loader}" "${provider}" "$@"\n`);
+    const run = `exec "${process.execPath}" --import "file://${loader}" "${provider}" "$@"`;
+    await writeFile(script, `#!/bin/sh\nDDN_PLAYS=${name} ${run}\n`);
     await chmod(script, 0o755);
   }
   return home;
