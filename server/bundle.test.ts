@@ -116,6 +116,7 @@ describe("the bundled server", () => {
     it("denoises an image from end to end", async () => {
       const samples = Array.from({ length: 64 * 64 }, (_, index) => 20_000 + ((index * 7919) % 4001));
       await twin.put("in", "plate.png", buildPng({ width: 64, height: 64, samples }));
+      await expect.poll(async () => (await fetch(`${url}/healthz`)).status, { timeout: 30_000 }).toBe(200);
       const answer = await fetch(`${url}/inference`, {
         method: "POST",
         headers: { "content-type": "application/json" },
