@@ -4,36 +4,18 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { bytesField, integerField, type OnnxFile, onnxFile, type Signature } from "../testing/onnxFile";
 import { EngineError } from "./engine";
-import { readModel } from "./metadata";
+import { inspectModel, readModel } from "./metadata";
 
-const varint = (value: number): number[] =>
-  value < 128 ? [value] : [(value % 128) + 128, ...varint(Math.floor(value / 128))];
-const number = (field: number, value: number): Buffer => Buffer.from([...varint(field * 8), ...varint(value)]);
-const bytes = (field: number, ...parts: (Buffer | string)[]): Buffer => {
-  const content = Buffer.concat(parts.map((part) => Buffer.from(part)));
-  return Buffer.concat([Buffer.from([...varint(field * 8 + 2), ...varint(content.length)]), content]);
-};
-
-const float = 1;
-const uint16 = 4;
-const tensor = (field: number, name: string, elementType: number, rank: number): Buffer => {
-  const dimensions = Array.from({ length: rank }, () => bytes(1, bytes(2, "n")));
-  return bytes(field, bytes(1, name), bytes(2, bytes(1, number(1, elementType), bytes(2, ...dimensions))));
-};
-const image = tensor(11, "image", uint16, 4);
-const params = tensor(11, "params", float, 2);
-const denoised = tensor(12, "denoised", uint16, 4);
+const image: Signature = { name: "image", type: "UINT16", shape: ["n", 1, "height", "width"] };
+const params: Signature = { name: "params", type: "FLOAT", shape: ["n", 4] };
+const denoised: Signature = { ...image, name: "denoised" };
 
 const legal = { name: "tiny", version: "1.0.0", tile_sizes: "[64, 128]", halo: "16" };
-const onnx = (metadata: Record<string, string | undefined> = legal, graph = [image, params, denoised]): Buffer =>
-  Buffer.concat([
-    number(1, 8),
-    bytes(7, ...graph),
-    ...Object.entries(metadata).map(([key, value]) =>
-      value === undefined ? Buffer.alloc(0) : bytes(14, bytes(1, key), bytes(2, value)),
-    ),
-  ]);
+const onnx = (change: Partial<OnnxFile> = {}): Buffer =>
+  onnxFile({ inputs: [image, params], outputs: [denoised], metadata: legal, ...change });
+const withMetadata = (change: Record<string, string | undefined>) => onnx({ metadata: { ...legal, ...change } });
 
 let folder: string;
 beforeAll(async () => {
@@ -69,14 +51,14 @@ describe("readModel", () => {
   });
 
   it("reads the golden hash where the model carries one", async () => {
-    expect((await read(onnx({ ...legal, golden_sha256: "0a".repeat(32) }))).goldenSha256).toBe("0a".repeat(32));
+    expect((await read(withMetadata({ golden_sha256: "0a".repeat(32) }))).goldenSha256).toBe("0a".repeat(32));
   });
 
   it("skips fields it does not know, of every width", async () => {
     const strangers = Buffer.concat([
-      number(200, 2 ** 40),
+      integerField(200, 2 ** 40),
       Buffer.from([0x81, 2, ...Array(8).fill(1)]),
-      bytes(99, "x"),
+      bytesField(99, "x"),
     ]);
     const fixed32 = Buffer.from([0x8d, 2, 1, 2, 3, 4]);
     expect((await read(Buffer.concat([strangers, fixed32, onnx()]))).name).toBe("tiny");
@@ -92,8 +74,11 @@ describe("readModel", () => {
     ["an empty file", ""],
     ["a Git LFS pointer", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 4418902\n"],
     ["a file cut short", onnx().subarray(0, -1)],
-    ["a file without a graph", Buffer.concat([number(1, 8), bytes(14, bytes(1, "name"), bytes(2, "tiny"))])],
-    ["a graph that is no message", Buffer.concat([number(1, 8), bytes(7, "graph")])],
+    [
+      "a file without a graph",
+      Buffer.concat([integerField(1, 8), bytesField(14, bytesField(1, "name"), bytesField(2, "tiny"))]),
+    ],
+    ["a graph that is no message", Buffer.concat([integerField(1, 8), bytesField(7, "graph")])],
     ["a varint without an end", Buffer.alloc(16, 0xff)],
   ])("refuses %s", async (_, file) => {
     expect(await refusal(file)).toBe(
@@ -106,39 +91,83 @@ describe("readModel", () => {
     await expect(readModel(path)).rejects.toThrow(/^Expected a readable file for `model` but received .*ENOENT\.$/);
   });
 
-  it.each<[string, Buffer[], string]>([
+  const free = "Export it with these axes free (dynamic) and cast inside the graph.";
+  const other = "Expected no other input than image and params for ";
+  it.each<[string, Partial<OnnxFile>, string[]]>([
     [
-      "inputs of other names and types",
-      [tensor(11, "x", float, 4), params, denoised],
-      'Expected image UINT16 rank 4 and params FLOAT rank 2 for `model inputs` but received "params FLOAT rank 2 and x FLOAT rank 4".',
+      "an input of another name",
+      { inputs: [{ ...image, name: "x" }, params] },
+      [
+        "Expected an input UINT16 [N,1,H,W] for `image` but received nothing.",
+        `${other}\`x\` but received "UINT16 [n,1,height,width]". Compute it inside the graph, from image and params.`,
+      ],
     ],
     [
       "an image in float",
-      [tensor(11, "image", float, 4), params, denoised],
-      'Expected image UINT16 rank 4 and params FLOAT rank 2 for `model inputs` but received "image FLOAT rank 4 and params FLOAT rank 2".',
+      { inputs: [{ ...image, type: "FLOAT" }, params] },
+      [`Expected UINT16 [N,1,H,W] for \`image\` but received "FLOAT [n,1,height,width]". ${free}`],
+    ],
+    [
+      "a batch and an image of one size",
+      { inputs: [{ ...image, shape: [1, 1, 512, 512] }, params] },
+      [`Expected UINT16 [N,1,H,W] for \`image\` but received "UINT16 [1,1,512,512]". ${free}`],
+    ],
+    [
+      "three channels",
+      { inputs: [{ ...image, shape: ["n", 3, "h", "w"] }, params] },
+      [`Expected UINT16 [N,1,H,W] for \`image\` but received "UINT16 [n,3,h,w]". ${free}`],
     ],
     [
       "one input too many",
-      [image, params, tensor(11, "sigma", float, 4), denoised],
-      'Expected image UINT16 rank 4 and params FLOAT rank 2 for `model inputs` but received "image UINT16 rank 4 and params FLOAT rank 2 and sigma FLOAT ra….',
+      { inputs: [image, params, { name: "sigma", type: "FLOAT" }] },
+      [`${other}\`sigma\` but received "FLOAT of any shape". Compute it inside the graph, from image and params.`],
     ],
     [
       "an image of another rank",
-      [tensor(11, "image", uint16, 3), params, denoised],
-      'Expected image UINT16 rank 4 and params FLOAT rank 2 for `model inputs` but received "image UINT16 rank 3 and params FLOAT rank 2".',
+      { inputs: [{ ...image, shape: ["n", "h", "w"] }, params] },
+      [`Expected UINT16 [N,1,H,W] for \`image\` but received "UINT16 [n,h,w]". ${free}`],
     ],
     [
-      "an output in an unknown type",
-      [image, params, tensor(12, "denoised", 77, 4)],
-      'Expected denoised UINT16 rank 4 for `model outputs` but received "denoised type 77 rank 4".',
+      "parameters of another count",
+      { inputs: [image, { ...params, shape: ["n", 2] }] },
+      [`Expected FLOAT [N,4] for \`params\` but received "FLOAT [n,2]". ${free}`],
     ],
     [
-      "weights in another file",
-      [image, params, denoised, bytes(5, bytes(8, "head.weight"), number(14, 1))],
+      "an output in an unknown type and one too many",
+      {
+        outputs: [
+          { ...denoised, type: 77 },
+          { ...denoised, name: "noise" },
+        ],
+      },
+      [
+        `Expected UINT16 [N,1,H,W] for \`denoised\` but received "type 77 [n,1,height,width]". ${free}`,
+        'Expected no other output than denoised for `noise` but received "UINT16 [n,1,height,width]". Leave it out.',
+      ],
+    ],
+  ])("refuses %s", async (_, change, sentences) => {
+    expect(await refusal(onnx(change))).toBe(sentences.join(" "));
+  });
+
+  it("refuses weights in another file", async () => {
+    const weight = { type: "FLOAT", shape: [1], values: [1], outside: true } as const;
+    expect(await refusal(onnx({ constants: { "head.weight": weight } }))).toBe(
       'Expected all weights inside the ONNX file for `model` but received "external data for head.weight". Save it as one file.',
-    ],
-  ])("refuses %s", async (_, graph, message) => {
-    expect(await refusal(onnx(legal, graph))).toBe(message);
+    );
+  });
+
+  it("takes free sizes without a name, and weights among the inputs, as old files have them", async () => {
+    const weight: Signature = { name: "kernel", type: "FLOAT", shape: [1] };
+    const file = onnx({
+      inputs: [{ ...image, shape: ["", "", "", ""] }, params, weight],
+      constants: { kernel: { type: "FLOAT", shape: [1], values: [1] } },
+    });
+    expect((await read(file)).name).toBe("tiny");
+  });
+
+  it("names everything that is missing at once", async () => {
+    const file = onnxFile({ inputs: [], outputs: [] });
+    expect(Object.values(inspectModel(file, "model.onnx").faults).map((faults) => faults.length)).toEqual([0, 3, 4]);
   });
 
   const sizes = "Expected a JSON array of ascending multiples of 64 for `metadata tile_sizes` but received ";
@@ -168,6 +197,6 @@ describe("readModel", () => {
       'Expected 64 lower-case hexadecimal digits, or no such entry for `metadata golden_sha256` but received "0A".',
     ],
   ])("refuses metadata with %j", async (change, message) => {
-    expect(await refusal(onnx({ ...legal, ...change }))).toBe(message);
+    expect(await refusal(withMetadata(change))).toBe(message);
   });
 });
