@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
-import { InferenceSession, Tensor } from "onnxruntime-node";
 import { type Engine, EngineError } from "./engine";
 import { readModel } from "./metadata";
+import { loadOnnxSession } from "./onnxSession";
 import { checkRequest } from "./request";
 
 export interface OnnxOptions {
@@ -21,18 +21,7 @@ const unavailable = (what: string, cause?: unknown): EngineError =>
  */
 export const createOnnxEngine = async ({ modelPath, threads }: OnnxOptions): Promise<Engine> => {
   const model = await readModel(modelPath);
-  const session = await InferenceSession.create(modelPath, {
-    intraOpNumThreads: threads ?? availableParallelism(),
-    interOpNumThreads: 1,
-    executionMode: "sequential",
-    graphOptimizationLevel: "all",
-    // Measured: without the arena large tiles take a third longer; memory patterns make it grow by a quarter over mixed
-    // shapes for no gain in speed. So it levels off at what the largest tile needs.
-    enableCpuMemArena: true,
-    enableMemPattern: false,
-    // Threads that spin while they wait take the cores from the decoders and from the neighbours of this process.
-    extra: { session: { intra_op: { allow_spinning: "0" } } },
-  }).catch((cause: unknown) => {
+  const session = await loadOnnxSession(modelPath, threads ?? availableParallelism()).catch((cause: unknown) => {
     throw unavailable("could not load the model", cause);
   });
 
@@ -47,16 +36,11 @@ export const createOnnxEngine = async ({ modelPath, threads }: OnnxOptions): Pro
     const run = async (): Promise<Uint16Array> => {
       signal?.throwIfAborted();
       assertOpen();
-      const { height, width, image } = tile;
-      const feeds = {
-        image: new Tensor("uint16", image, [1, 1, height, width]),
-        params: new Tensor("float32", Float32Array.of(params.offset, params.scale, params.a, params.b), [1, 4]),
-      };
-      const results = await session.run(feeds).catch((cause: unknown) => {
-        throw unavailable(`could not denoise a tile of ${height} by ${width} pixels`, cause);
+      const [denoised] = await session.run([tile], [params]).catch((cause: unknown) => {
+        throw unavailable(`could not denoise a tile of ${tile.height} by ${tile.width} pixels`, cause);
       });
       signal?.throwIfAborted();
-      return results.denoised.data as Uint16Array;
+      return denoised;
     };
     const result = last.then(run);
     last = result.catch(() => undefined);
