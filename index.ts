@@ -21,7 +21,7 @@ void preflight(config);
 
 const { nameSuffix, tags, corsOrigins, limits, gpu, operations } = config;
 const { encryption, uploadPrefix, keepData, ...storageArgs } = config.storage;
-const keyArn = encryption === "kms" ? new EncryptionKey("ddn").keyArn : undefined;
+const keyArn = encryption === "kms" ? new EncryptionKey("ddn", { keepData }).keyArn : undefined;
 const common = { nameSuffix, keepData, logRetentionDays: operations.logRetentionDays, keyArn };
 
 const network = new Network("ddn", { network: config.network, ...common });
@@ -32,7 +32,9 @@ const jobQueue = new JobQueue("ddn-jobs", { uploads, keyArn });
 const images = new ImageRegistry("ddn", { ...config.images, ...common });
 const price = { gpuUsdPerHour: gpuUsdPerHour(gpu.instanceTypes) };
 const parts = { network, storage, jobQueue, images };
-const service = new GpuService("ddn", { stack, ...parts, ...gpu, ...limits, ...price, tags, ...common });
+const serviceArgs = { stack, ...parts, ...gpu, ...limits, ...price, tags };
+// Tasks need the way to AWS until they have stopped.
+const service = new GpuService("ddn", { ...serviceArgs, ...common }, { dependsOn: [network] });
 
 const sleeps = gpu.minInstances === 0;
 const { subnetIds, linkSecurityGroupId: securityGroupId } = network;
@@ -64,6 +66,7 @@ const outputs = {
   region: aws.getRegionOutput().region,
   dashboardUrl: observability.dashboardUrl,
   ...(keyArn === undefined ? {} : { kmsKeyArn: keyArn }),
+  ...(api.domainTarget === undefined ? {} : { domainTarget: api.domainTarget }),
 } satisfies { readonly [Name in keyof PlatformOutputs]: pulumi.Input<NonNullable<PlatformOutputs[Name]>> };
 new OutputParameters("ddn", { path: `/ddn/${stack}`, outputs });
 

@@ -58,8 +58,8 @@ describe("keyPolicy", () => {
 describe("EncryptionKey", () => {
   it("is one key that rotates and waits as long as it can before it is gone", async () => {
     const { resources, outputs } = await recordGraph(() => {
-      const { keyArn, keyId } = new EncryptionKey("ddn");
-      return { keyArn, keyId };
+      const { keyArn } = new EncryptionKey("ddn");
+      return { keyArn };
     });
     const keys = resources.filter(({ custom }) => custom);
     expect(keys.map(({ type, name, parent }) => [type, name, parent?.split("::").slice(2).join("::")])).toEqual([
@@ -71,6 +71,17 @@ describe("EncryptionKey", () => {
       deletionWindowInDays: 30,
       policy: JSON.stringify(policy),
     });
-    expect(outputs.keyArn).toBe(`arn:aws:kms:${region}:${accountId}:key/${outputs.keyId}`);
+    expect(outputs.keyArn).toMatch(/^arn:aws:kms:ap-northeast-2:123456789012:key\/[0-9a-f]{32}$/);
+  });
+
+  it.each([
+    ["is protected unless said otherwise, as what it encrypted is lost with it", {}, true],
+    ["goes where nothing is kept", { keepData: false }, false],
+  ])("%s", async (_, args, protect) => {
+    const { resources } = await recordGraph(() => {
+      new EncryptionKey("ddn", args);
+      return {};
+    });
+    expect(resources.filter(({ custom }) => custom).map((key) => key.protect)).toEqual([protect]);
   });
 });

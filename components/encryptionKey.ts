@@ -53,13 +53,19 @@ export const keyPolicy = ({ partition, region, accountId }: KeyOwner): aws.iam.P
   };
 };
 
+export interface EncryptionKeyArgs {
+  /** Protects the key from being destroyed: what it encrypted would be lost with it. @default true */
+  readonly keepData?: boolean;
+}
+
 /** The stack's own key, for its buckets, queues, topics, logs and repositories. */
 export class EncryptionKey extends pulumi.ComponentResource {
   public readonly keyArn: pulumi.Output<string>;
-  public readonly keyId: pulumi.Output<string>;
 
-  constructor(name: string, opts?: pulumi.ComponentResourceOptions) {
+  constructor(name: string, args: EncryptionKeyArgs = {}, opts?: pulumi.ComponentResourceOptions) {
     super("ddn:index:EncryptionKey", name, {}, opts);
+
+    const { keepData = true } = args;
 
     const key = new aws.kms.Key(
       name,
@@ -70,12 +76,11 @@ export class EncryptionKey extends pulumi.ComponentResource {
         deletionWindowInDays: 30,
         policy: pulumi.jsonStringify(keyOwner(this).apply(keyPolicy)),
       },
-      { parent: this },
+      { parent: this, protect: keepData },
     );
 
     this.keyArn = key.arn;
-    this.keyId = key.keyId;
-    this.registerOutputs({ keyArn: this.keyArn, keyId: this.keyId });
+    this.registerOutputs({ keyArn: this.keyArn });
   }
 }
 
