@@ -33,6 +33,8 @@ export interface PlatformOutputs {
   readonly dashboardUrl: string;
   /** Only where the stack has an own key. */
   readonly kmsKeyArn?: string;
+  /** Where a CNAME record of the API's own domain name must point; only where it has one. */
+  readonly domainTarget?: string;
 }
 
 /** A team's view of a stack: `const ddn = readOutputs(new pulumi.StackReference("org/ddn/prod")); ddn("inBucketName")`. */
