@@ -1,7 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { expected } from "./contract/problem";
 
-export type AuthMode = "jwt" | "iam" | "none";
 export type NatGateways = "none" | "single" | "onePerZone";
 
 /** The network: either one that is there, or one of our own. */

@@ -64,7 +64,7 @@ const shapes: Readonly<Record<FunctionName, Shape>> = {
 type Variables = Readonly<Record<string, pulumi.Input<string>>>;
 
 /** The environment that functions/settings.ts reads; the code itself captures nothing. */
-export const functionEnvironment = (
+const functionEnvironment = (
   name: FunctionName,
   resources: FunctionResources,
   settings: FunctionSettings,
@@ -93,11 +93,7 @@ export const functionEnvironment = (
 };
 
 /** What a function's role may do: its row of the contract's table, and its own log. */
-export const functionPolicy = (
-  name: FunctionName,
-  resources: RoleResources,
-  logGroupArn: string,
-): aws.iam.PolicyDocument => ({
+const functionPolicy = (name: FunctionName, resources: RoleResources, logGroupArn: string): aws.iam.PolicyDocument => ({
   Version: "2012-10-17",
   Statement: [
     ...(name === "document" ? [] : policyStatements(name, resources)).map(({ Action, Resource, ...statement }) => ({

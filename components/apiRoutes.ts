@@ -16,7 +16,7 @@ export interface ApiServer {
 }
 
 /** The part of a child's name that tells a route: `GET /jobs/{id}` is `get-jobs-id`, `$default` is `default`. */
-export const routeName = (key: string): string =>
+const routeName = (key: string): string =>
   key
     .toLowerCase()
     .replace(/[^a-z]+/g, "-")
@@ -26,7 +26,7 @@ export const routeName = (key: string): string =>
  * The invocations by one route, whatever the stage, as a function's policy tells them.
  * Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
  */
-export const routeArn = (executionArn: string, key: string): string => {
+const routeArn = (executionArn: string, key: string): string => {
   const [method, path] = key.split(" ");
   return path === undefined
     ? `${executionArn}/*/${key}`

@@ -6,7 +6,7 @@ import { routes } from "../contract/routes";
  * One line for each request, without its path and query, its body and any credential.
  * Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html
  */
-export const accessLogFormat = (): string =>
+const accessLogFormat = (): string =>
   JSON.stringify({
     time: "$context.requestTime",
     requestId: "$context.requestId",

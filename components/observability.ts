@@ -113,10 +113,7 @@ const dashboard = (
   );
 
 /** CloudWatch may tell of this account's alarms; beyond that roles alone say who may publish and subscribe. */
-export const alarmTopicPolicy = (
-  topicArn: pulumi.Input<string>,
-  accountId: pulumi.Input<string>,
-): aws.iam.PolicyDocument => ({
+const alarmTopicPolicy = (topicArn: pulumi.Input<string>, accountId: pulumi.Input<string>): aws.iam.PolicyDocument => ({
   Version: "2012-10-17",
   Statement: [
     {
