@@ -29,6 +29,15 @@ export interface Params {
   readonly b: number;
 }
 
+/** What a remote engine has to do, for the metrics. */
+export interface EngineLoad {
+  /** Tiles that wait to be sent. */
+  readonly waitingTiles: number;
+  /** Tiles and requests sent since the start; their ratio is the size of a batch. */
+  readonly sentTiles: number;
+  readonly sentBatches: number;
+}
+
 /** Turns tiles into denoised tiles: in process (`onnx`) or over the network (`triton`). */
 export interface Engine {
   /** `onnx` or `triton`, as it stands in job records. */
@@ -36,21 +45,27 @@ export interface Engine {
   readonly model: Model;
   /** How many `denoise` calls keep it busy; more only wait. */
   readonly concurrency: number;
+  /** How many pixels of tiles keep it busy: of large tiles fewer than `concurrency`. Absent where tiles are all that counts. */
+  readonly pixelsInFlight?: number;
   /**
    * Denoises one tile with one page's parameters.
+   * @param job whose tile it is: jobs share the engine evenly, however many tiles each of them asks for
    * @returns as many samples as the tile has
-   * @throws EngineError `engine_unavailable` or `engine_timeout`; the signal's reason when aborted
+   * @throws EngineError; the signal's reason when aborted
    */
-  denoise(tile: Tile, params: Params, signal?: AbortSignal): Promise<Uint16Array>;
+  denoise(tile: Tile, params: Params, signal?: AbortSignal, job?: string): Promise<Uint16Array>;
   /** Whether the model itself would answer now; rejects with EngineError when not. */
   ready(signal?: AbortSignal): Promise<void>;
+  /** How many connections were lost: what answers afterwards may be another process with another model. */
+  lostConnections?(): number;
+  load?(): EngineLoad;
   close(): Promise<void>;
 }
 
 /** The engine's failure, in the platform's words; nothing of the engine's own text reaches a user unchecked. */
 export class EngineError extends Error {
   constructor(
-    readonly code: "engine_unavailable" | "engine_timeout",
+    readonly code: "engine_unavailable" | "engine_timeout" | "overloaded",
     message: string,
     options?: ErrorOptions,
   ) {
