@@ -141,6 +141,21 @@ Examples:
       exitCode = await interruptible(surroundings, (signal) => smoke(api, stdout, signal));
     });
 
+  program
+    .command("model")
+    .description("Work with a model of your own.")
+    .command("check")
+    .description("Say whether an ONNX file fits the platform's contract, and what is missing. Runs here, on one core.")
+    .argument("<file>", "the model")
+    .option("--json", "one JSON object in place of lines")
+    .addHelpText("after", "\ndocs/own-model.md tells how to make one.\n\nExit codes: 0 it fits, 1 it does not.")
+    .action(async (file: string, { json = false }: { readonly json?: boolean }) => {
+      // Loaded only here: it brings a native runtime, which the other commands neither need nor wait for. By `require`, since
+      // tsx/cjs does not see import().
+      const { modelCheck }: typeof import("./modelCheck") = require("./modelCheck");
+      exitCode = await interruptible(surroundings, (signal) => modelCheck(file, json, stdout, signal));
+    });
+
   try {
     await program.parseAsync(surroundings.argv);
     return exitCode;

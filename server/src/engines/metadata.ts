@@ -34,8 +34,9 @@ export interface Inspection {
   readonly model?: Model;
   readonly faults: {
     readonly file: readonly string[];
-    readonly tensors: readonly string[];
-    readonly metadata: readonly string[];
+    /** Absent, like `metadata`, where the file is no ONNX file. */
+    readonly tensors?: readonly string[];
+    readonly metadata?: readonly string[];
   };
 }
 
@@ -199,8 +200,8 @@ const inspectIfOnnx = (file: Buffer): Inspection | undefined => {
  * @param name the file's name, for the sentences
  */
 export const inspectModel = (file: Buffer, name: string): Inspection => {
-  const notOnnx = () => [expected("an ONNX file", "model", name, "Write one with model/export.py.")];
-  return inspectIfOnnx(file) ?? { faults: { file: notOnnx(), tensors: [], metadata: [] } };
+  const notOnnx = () => expected("an ONNX file", "model", name, "Write one with model/export.py.");
+  return inspectIfOnnx(file) ?? { faults: { file: [notOnnx()] } };
 };
 
 /**

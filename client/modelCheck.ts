@@ -1,0 +1,131 @@
+import { readFile } from "node:fs/promises";
+import { basename } from "node:path";
+import { expected } from "../contract/problem";
+import type { Model } from "../server/src/engines/engine";
+import { inspectModel } from "../server/src/engines/metadata";
+import { createOnnxEngine } from "../server/src/engines/onnx";
+import { loadOnnxSession } from "../server/src/engines/onnxSession";
+import { exitCodes } from "./denoise";
+import type { Output } from "./display";
+import { DdnError } from "./error";
+import type { Bench, ModelProperty } from "./modelCheckBench";
+import { modelProperties } from "./modelCheckProperties";
+
+/** What became of one check; `note` is worth knowing, and no fault. */
+export interface CheckResult {
+  /** Stable. */
+  readonly code: string;
+  /** What the check is about, as a sentence that holds or does not. */
+  readonly name: string;
+  readonly status: "ok" | "note" | "failed" | "skipped";
+  /** What was measured; or what was expected, what came and what to do. */
+  readonly details: readonly string[];
+}
+
+export interface ModelReport {
+  readonly file: string;
+  /** Whether no check failed and none was skipped. */
+  readonly fits: boolean;
+  /** What the file says of itself, where that is all there. */
+  readonly model?: Model;
+  readonly checks: readonly CheckResult[];
+}
+
+const fileChecks = [
+  ["file", "it is an ONNX file, its weights inside"],
+  ["tensors", "image and params go in and denoised comes out, N, H and W being free"],
+  ["metadata", "its metadata tells name, version, tile_sizes and halo"],
+] as const;
+
+const metadataRemedy = "Write it with onnx.helper.set_model_props; docs/own-model.md shows how.";
+
+/** An error and what caused it, one line each. */
+const wordsOf = (error: unknown): string[] => {
+  if (!(error instanceof Error)) return [String(error)];
+  const [line] = error.message.split("\n");
+  return error.cause === undefined ? [line] : [line, ...wordsOf(error.cause)];
+};
+
+const openBench = async (modelPath: string, signal: AbortSignal): Promise<Bench> => ({
+  engine: await createOnnxEngine({ modelPath, threads: 1 }),
+  session: await loadOnnxSession(modelPath, 1),
+  signal,
+});
+
+const resultOf = async ({ code, name, measure }: ModelProperty, bench: Bench): Promise<CheckResult> => {
+  try {
+    const { detail, isNote = false } = await measure(bench);
+    return { code, name, status: isNote ? "note" : "ok", details: detail === undefined ? [] : [detail] };
+  } catch (error) {
+    bench.signal.throwIfAborted();
+    return { code, name, status: "failed", details: wordsOf(error) };
+  }
+};
+
+/**
+ * Compares a model with the contract: first what the file says, without running it, then how it behaves.
+ * @param onCheck hears each result as it comes
+ * @throws DdnError `file_not_found` when the file cannot be read; the signal's reason when aborted
+ */
+export const checkModel = async (
+  path: string,
+  onCheck: (result: CheckResult) => void,
+  signal: AbortSignal,
+): Promise<ModelReport> => {
+  const file = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+    throw new DdnError(0, "file_not_found", expected("a readable file", "FILE", path, `${error.code}.`));
+  });
+  const { model, faults } = inspectModel(file, basename(path));
+  const checks: CheckResult[] = [];
+  const add = (result: CheckResult): void => {
+    checks.push(result);
+    onCheck(result);
+  };
+  for (const [code, name] of fileChecks) {
+    const found = faults[code];
+    const details = code === "metadata" && found?.length ? [...found, metadataRemedy] : (found ?? []);
+    add({ code, name, status: found === undefined ? "skipped" : found.length > 0 ? "failed" : "ok", details });
+  }
+  const opened = model === undefined ? [] : await openBench(path, signal).catch(wordsOf);
+  const bench = "engine" in opened ? opened : undefined;
+  const refusal = "engine" in opened ? [] : opened;
+  const loaded = bench !== undefined ? "ok" : refusal.length > 0 ? "failed" : "skipped";
+  add({ code: "load", name: "ONNX Runtime loads it", status: loaded, details: refusal });
+  for (const property of modelProperties) {
+    signal.throwIfAborted();
+    const { code, name } = property;
+    add(bench === undefined ? { code, name, status: "skipped", details: [] } : await resultOf(property, bench));
+  }
+  await bench?.engine.close();
+  await bench?.session.release();
+  const fits = checks.every(({ status }) => status === "ok" || status === "note");
+  return { file: path, fits, ...(model === undefined ? {} : { model }), checks };
+};
+
+const labels = { ok: "ok  ", note: "note", failed: "FAIL", skipped: "skip" } as const;
+
+const lineOf = ({ name, status, details }: CheckResult): string =>
+  status === "failed"
+    ? [`${labels.failed}  ${name}`, ...details].join("\n      ")
+    : `${labels[status]}  ${name}${details.length === 0 ? "" : ` (${details.join(" ")})`}`;
+
+/**
+ * Checks a model and writes one line for each check, or the whole report as JSON.
+ * @returns the exit code: 0 when the model fits the contract, 1 when it does not
+ */
+export const modelCheck = async (
+  path: string,
+  asJson: boolean,
+  output: Output,
+  signal: AbortSignal,
+): Promise<number> => {
+  const report = await checkModel(path, (check) => asJson || output.write(`${lineOf(check)}\n`), signal);
+  const { fits, checks } = report;
+  const failed = checks.filter(({ status }) => status === "failed").length;
+  const skipped = checks.filter(({ status }) => status === "skipped").length;
+  const verdict = fits
+    ? "fits the contract"
+    : `does not fit the contract: ${failed} of ${checks.length} checks failed${skipped === 0 ? "" : `, ${skipped} could not be made`}`;
+  output.write(asJson ? `${JSON.stringify(report, undefined, 2)}\n` : `${path} ${verdict}\n`);
+  return fits ? exitCodes.fine : exitCodes.failed;
+};
