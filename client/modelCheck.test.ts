@@ -4,8 +4,16 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  int32,
+  integers,
+  operation,
+  scalar,
+  type TinyModelChange,
+  tinyModel,
+  uint16,
+} from "../server/src/testing/tinyModel";
 import { type CheckResult, checkModel, type ModelReport } from "./modelCheck";
-import { int32, integers, operation, scalar, type TinyModelChange, tinyModel, uint16 } from "./testing/tinyModel";
 
 let folder: string;
 beforeAll(async () => {

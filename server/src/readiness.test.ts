@@ -1,8 +1,14 @@
 // Does not prove the golden image's own judgement (engines/golden.test.ts).
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { type Engine, EngineError } from "./engines/engine";
+import { goldenSelfTest } from "./engines/golden";
+import { createOnnxEngine } from "./engines/onnx";
 import type { Log } from "./jobs/runs";
 import { createReadiness, type ReadinessState } from "./readiness";
+import { operation, tinyModel } from "./testing/tinyModel";
 import { testEngine } from "./testing/world";
 
 const stopping: AbortController[] = [];
@@ -67,6 +73,32 @@ describe("readiness", () => {
     ]);
     expect(tests).toBe(3);
     expect(readiness.state().ready).toBe(true);
+  });
+
+  it("is never given to a model that loads and runs but does not denoise", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "ddn-readiness-"));
+    const modelPath = join(folder, "identity.onnx");
+    await writeFile(modelPath, tinyModel({ steps: { clean: [operation("Identity", ["samples"], "clean")] } }));
+    const engine = await createOnnxEngine({ modelPath, threads: 1 });
+    await rm(folder, { recursive: true });
+    let failures = 0;
+    let failedThrice = (): void => {};
+    const thrice = new Promise<void>((resolve) => {
+      failedThrice = resolve;
+    });
+    const { states, stop, watching } = start(engine, () =>
+      goldenSelfTest(engine).catch((error: unknown) => {
+        if (++failures === 3) failedThrice();
+        throw error;
+      }),
+    );
+    await thrice;
+    stop.abort();
+    await watching;
+    expect(states.map(({ ready, reason }) => [ready, reason])).toEqual([
+      [false, "Expected at least 3 dB less noise of the golden image but received 0.00 dB."],
+    ]);
+    await engine.close();
   });
 
   it("is lost with the engine, and the golden image is asked for again when it comes back", async () => {

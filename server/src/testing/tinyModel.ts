@@ -1,4 +1,4 @@
-import { type Constant, type Operation, onnxFile, type Signature } from "../../server/src/testing/onnxFile";
+import { type Constant, type Operation, onnxFile, type Signature } from "./onnxFile";
 
 const image: Signature = { name: "image", type: "UINT16", shape: ["n", 1, "height", "width"] };
 
