@@ -1,4 +1,4 @@
-"""The generalised Anscombe transform, which makes Poisson-Gaussian noise nearly Gaussian of variance 1, and its inverse.
+"""The generalised Anscombe transform makes Poisson-Gaussian noise nearly Gaussian of variance 1; and its inverse.
 
 Noise as in noise.poisson_gaussian: z = a * Poisson(x / a) + Normal(0, b).
 """

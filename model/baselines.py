@@ -17,6 +17,7 @@ from numpy import ndarray
 import anscombe
 from pages import Denoise
 
+# What to import; the names on PyPI are bm3d and scikit-image.
 PACKAGES = {"bm3d": "bm3d", "nlm": "skimage"}
 
 
@@ -31,6 +32,10 @@ def available(names: list[str]) -> list[str]:
     for name in missing:
         print(f"Baseline {name} is left out: install model/requirements-evaluate.txt (mind bm3d's licence).")
     return [name for name in names if name not in missing]
+
+
+def _version(name: str) -> str:
+    return importlib.metadata.version({"bm3d": "bm3d", "nlm": "scikit-image"}[name])
 
 
 def _bm3d(noisy: ndarray, sigma: float) -> ndarray:
@@ -62,8 +67,7 @@ def baseline(name: str, noisy: ndarray, a: float, b: float, cache: Path | None) 
 
     Results are kept as float32 in `cache`, named by the SHA-256 of method, parameters and pixels.
     """
-    version = importlib.metadata.version({"bm3d": "bm3d", "nlm": "scikit-image"}[name])
-    words = f"{name} {version} {a!r} {b!r} {noisy.shape}".encode()
+    words = f"{name} {_version(name)} {a!r} {b!r} {noisy.shape}".encode()
     key = hashlib.sha256(words + numpy.ascontiguousarray(noisy, numpy.float32).tobytes()).hexdigest()
     file = cache / f"{name}-{key[:32]}.npz" if cache else None
     if file and file.exists():

@@ -12,7 +12,6 @@ model when their packages are installed; their results are kept in --cache, sinc
 import argparse
 import csv
 import json
-import math
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -27,8 +26,9 @@ import phantoms
 from images import grey_image, image_files
 from metrics import psnr, ssim
 from noise import gaussian, poisson_gaussian, seeded
-from pages import Denoise, Mapping, denoised, widest
+from pages import Denoise, Mapping, denoised
 from runners import kilo_macs_per_pixel, onnx_runner
+from tables import Result, cell_table, defect_table, mean, quality_table
 
 
 class Noise(NamedTuple):
@@ -41,18 +41,6 @@ class Noise(NamedTuple):
     def draw(self, clean: ndarray, image: str) -> ndarray:
         random = seeded("evaluate", image, self.name)
         return poisson_gaussian(clean, self.a, self.b, random) if self.a else gaussian(clean, self.b**0.5, random)
-
-
-class Result(NamedTuple):
-    """One image by one method; the time is that of this process, all its threads together."""
-
-    method: str
-    noise: str
-    image: str
-    group: str
-    psnr_db: float
-    ssim: float
-    cpu_seconds: float
 
 
 class Picture(NamedTuple):
@@ -86,7 +74,11 @@ def phantom_pictures(count: int) -> list[Picture]:
 
 
 def measure(
-    denoise: Denoise, pictures: Iterable[Picture], noises: Iterable[Noise], mapping: Mapping = "signal", strength: float = 1
+    denoise: Denoise,
+    pictures: Iterable[Picture],
+    noises: Iterable[Noise],
+    mapping: Mapping = "signal",
+    strength: float = 1,
 ) -> list[Result]:
     """The model (or what stands in its place) on every picture under every noise."""
     results = []
@@ -99,7 +91,9 @@ def measure(
     return results
 
 
-def measure_baseline(name: str, pictures: Iterable[Picture], noises: Iterable[Noise], cache: Path | None) -> list[Result]:
+def measure_baseline(
+    name: str, pictures: Iterable[Picture], noises: Iterable[Noise], cache: Path | None
+) -> list[Result]:
     """The baseline on the very same noise, in float64; `noisy` names the input itself."""
     results = []
     for picture in pictures:
@@ -119,48 +113,7 @@ def _result(method: str, noise: Noise, picture: Picture, image: ndarray, seconds
 
 def mean_psnr(results: Iterable[Result], **where: str) -> float:
     """Mean PSNR in dB of the results whose fields are as given, e.g. noise="sigma 25"."""
-    return _mean(results, "psnr_db", **where)
-
-
-def _mean(results: Iterable[Result], field: str, **where: str) -> float:
-    chosen = [getattr(one, field) for one in results if all(getattr(one, key) == value for key, value in where.items())]
-    return float(numpy.mean(chosen)) if chosen else math.nan
-
-
-def quality_table(results: list[Result]) -> str:
-    """Means over each group of images and over all, PSNR in dB / SSIM, methods side by side."""
-    methods, noises, groups = (list(dict.fromkeys(getattr(one, key) for one in results)) for key in ("method", "noise", "group"))
-    rows = [["images", "noise", *methods]]
-    for group in [*groups, "all"] if len(groups) > 1 else groups:
-        for noise in noises:
-            where = {"noise": noise} | ({} if group == "all" else {"group": group})
-            cells = []
-            for method in methods:
-                values = [_mean(results, field, method=method, **where) for field in ("psnr_db", "ssim")]
-                cells.append(f"{values[0]:.2f} / {values[1]:.4f}")
-            rows.append([group, noise, *cells])
-    rows.append(["CPU seconds an image", "", *(f"{_mean(results, 'cpu_seconds', method=method):.3f}" for method in methods)])
-    return markdown(rows)
-
-
-def markdown(rows: list[list[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |" for row in rows]
-    return "\n".join([lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]])
-
-
-def inspection_table(cells: list[inspection.Cell]) -> str:
-    rows = [["measure", "case", "value", "limit", ""]]
-    for cell in cells:
-        limits = [f"{sign} {bound:.3g}" for sign, bound in ((">=", cell.least), ("<=", cell.most)) if math.isfinite(bound)]
-        verdict = "" if not cell.limited else "pass" if cell.met else "MISS"
-        rows.append([cell.measure, cell.case, f"{cell.value:.3f}", ", ".join(limits), verdict])
-    return markdown(rows)
-
-
-def summary(cells: list[inspection.Cell]) -> str:
-    limited = [cell for cell in cells if cell.limited]
-    return f"{sum(cell.met for cell in limited)} of {len(limited)} cells met"
+    return mean(results, "psnr_db", **where)
 
 
 def speed(denoise: Denoise, size: int = 1024) -> float:
@@ -188,15 +141,23 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path, help="ONNX file of the contract")
     parser.add_argument("--images", type=Path, help="folder of grey PNG or TIFF files")
-    parser.add_argument("--sigmas", type=_numbers, help="white noise, in 8-bit steps (default 15,25,50 where no --poisson is given)")
-    parser.add_argument("--poisson", type=_pair, nargs="+", default=[], metavar="a,b", help="variance a*x + b, full scale 1")
+    parser.add_argument(
+        "--sigmas", type=_numbers, help="white noise, in 8-bit steps (default 15,25,50 where no --poisson is given)"
+    )
+    parser.add_argument(
+        "--poisson", type=_pair, nargs="+", default=[], metavar="a,b", help="variance a*x + b, full scale 1"
+    )
     parser.add_argument("--phantoms", action="store_true", help="the held-out X-ray phantoms at three doses")
-    parser.add_argument("--inspection", action="store_true", help="defects, edges, flat fields and pure noise against limits")
+    parser.add_argument(
+        "--inspection", action="store_true", help="defects, edges, flat fields and pure noise against limits"
+    )
     parser.add_argument("--speed", action="store_true", help="kMAC per pixel, and megapixels per CPU second")
     parser.add_argument("--baselines", default="", metavar="bm3d,nlm", help="classic methods beside the model")
     parser.add_argument("--cache", type=Path, default=Path(".ddn/evaluate"), help="where baselines' results are kept")
     parser.add_argument("--strength", type=float, default=1.0, help="out = in + strength * (denoised - in)")
-    parser.add_argument("--mapping", choices=("signal", "page"), default="signal", help="page: as the server maps a page")
+    parser.add_argument(
+        "--mapping", choices=("signal", "page"), default="signal", help="page: as the server maps a page"
+    )
     parser.add_argument("--limit", type=int, help="only the first images of the folder")
     parser.add_argument("--quick", action="store_true", help="fewer realisations and phantoms, to steer a training")
     parser.add_argument("--threads", type=int, default=1)
@@ -206,6 +167,13 @@ def parsed() -> argparse.Namespace:
     if not (arguments.images or arguments.phantoms or arguments.inspection or arguments.speed):
         parser.error("Expected one of --images, --phantoms, --inspection, --speed but received none.")
     return arguments
+
+
+def defect_records(defects: inspection.Defects) -> list[dict]:
+    return [
+        {"kind": kind, "polarity": polarity, "contrast_sigmas": contrast, **defect._asdict()}
+        for (kind, polarity, contrast), defect in defects.items()
+    ]
 
 
 def main() -> None:
@@ -233,16 +201,18 @@ def main() -> None:
         if "bm3d" in names:
             runner = inspection.Runner(baselines.baseline_runner("bm3d", arguments.cache))
             beside = inspection.measure_defects(runner, inspection.BASELINE.defects)
-            report["bm3d"] = [{"case": " ".join(map(str, key)), **defect._asdict()} for key, defect in beside.items()]
+            report["bm3d"] = defect_records(beside)
         effort = inspection.QUICK if arguments.quick else inspection.FULL
-        cells = inspection.inspect_denoiser(denoise, effort, arguments.strength, beside)
+        defects, cells = inspection.inspect_denoiser(denoise, effort, arguments.strength, beside)
+        report["defects"] = defect_records(defects)
         report["inspection"] = [{**cell._asdict(), "limited": cell.limited, "met": cell.met} for cell in cells]
-        print(inspection_table(cells))
-        print(summary(cells), flush=True)
+        print(defect_table(defects, beside), cell_table(cells), inspection.summary(cells), sep="\n\n", flush=True)
     if arguments.speed:
         report["kilo_macs_per_pixel"] = kilo_macs_per_pixel(arguments.model)
         report["megapixels_per_cpu_second"] = speed(denoise)
-        print("{kilo_macs_per_pixel:.1f} kMAC per pixel, {megapixels_per_cpu_second:.2f} Mpixel/s of CPU".format(**report))
+        print(
+            "{kilo_macs_per_pixel:.1f} kMAC per pixel, {megapixels_per_cpu_second:.2f} Mpixel/s of CPU".format(**report)
+        )
 
     report["results"] = [one._asdict() for one in results]
     if arguments.csv:

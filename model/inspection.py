@@ -83,6 +83,9 @@ class Defect(NamedTuple):
     detectability_after: float
 
 
+# By kind, polarity and contrast in sigma.
+Defects = dict[tuple[str, str, int], Defect]
+
 # Signed distance to a defect's border from (dx, dy) off its centre, negative inside; turned by an angle in radians.
 Outline = Callable[[ndarray, ndarray, float], ndarray]
 
@@ -98,7 +101,12 @@ def crack(dx: ndarray, dy: ndarray, angle: float) -> ndarray:
     return numpy.maximum(along - CRACK_LENGTH_PX / 2, across - 0.5)
 
 
-DEFECTS: dict[str, Outline] = {"disc r 1.5": disc(1.5), "disc r 3": disc(3.0), "disc r 6": disc(6.0), "crack 1 px": crack}
+DEFECTS: dict[str, Outline] = {
+    "disc r 1.5": disc(1.5),
+    "disc r 3": disc(3.0),
+    "disc r 6": disc(6.0),
+    "crack 1 px": crack,
+}
 
 
 class Targets(NamedTuple):
@@ -160,14 +168,14 @@ class Runner(NamedTuple):
         return full_scale * 65535
 
 
-def measure_defects(run: Runner, realisations: int) -> dict[tuple[str, str, int], Defect]:
+def measure_defects(run: Runner, realisations: int) -> Defects:
     """For each kind, polarity and contrast (in sigma), over `realisations` pages of 16 defects, with and without them.
 
     t = mean over the defect (pixels weighted by their share inside) less mean over the annulus 3 to 7 px outside it.
-    contrast kept = mean of (t with - t without) after denoising, over the same of the clean pages; the noise is the same
-    in both. Its error is one standard error.
-    detectability d' = (mean of t with - mean of t without) / sqrt((variance of t with + variance of t without) / 2), the
-    index of signal detection theory (H. Barrett, K. Myers, "Foundations of Image Science", 2004, 13.2), before and after.
+    contrast kept = mean of (t with - t without) after denoising, over the same before; the noise is the same in all.
+    Its error is one standard error.
+    detectability d' = (mean of t with - mean of t without) / sqrt((variance of t with + variance of t without) / 2),
+    the index of signal detection theory (H. Barrett, K. Myers, "Foundations of Image Science", 2004, 13.2).
     """
     clean = gradient()
     noisy = noisy_pages(clean, SIGMA_LSB, "defects", realisations)
@@ -176,7 +184,7 @@ def measure_defects(run: Runner, realisations: int) -> dict[tuple[str, str, int]
     for kind, outline in DEFECTS.items():
         coverage, templates = targets(outline)
 
-        def read(pages: ndarray) -> ndarray:
+        def read(pages: ndarray, templates: ndarray = templates) -> ndarray:
             return (pages.reshape(len(pages), -1) @ templates.T).ravel()
 
         before_without, after_without = read(noisy), read(without)
@@ -195,10 +203,11 @@ def measure_defects(run: Runner, realisations: int) -> dict[tuple[str, str, int]
 
 
 def _detectability(present: ndarray, absent: ndarray) -> float:
-    return float((present.mean() - absent.mean()) / math.sqrt((present.var() + absent.var()) / 2))
+    difference, spread = float(present.mean() - absent.mean()), math.sqrt((present.var() + absent.var()) / 2)
+    return difference / spread if spread > 0 else math.copysign(math.inf, difference) if difference else 0.0
 
 
-def defect_cells(measured: dict, baseline: dict | None) -> list[Cell]:
+def defect_cells(measured: Defects, baseline: Defects | None) -> list[Cell]:
     """Contrast kept is held against the baseline's; without a baseline it is only reported."""
     cells = []
     for key, defect in measured.items():
@@ -287,7 +296,9 @@ def flat_cells(run: Runner, realisations: int) -> list[Cell]:
     cells = []
     for mapping in MAPPINGS:
         for level in FLAT_LEVELS_LSB:
-            noisy = noisy_pages(numpy.full((128, 128), float(level)), FLAT_SIGMA_LSB, "flats", realisations, antithetic=True)
+            noisy = noisy_pages(
+                numpy.full((128, 128), float(level)), FLAT_SIGMA_LSB, "flats", realisations, antithetic=True
+            )
             bias = abs(run(noisy, FLAT_SIGMA_LSB, mapping).mean() - level) / FLAT_SIGMA_LSB
             case = f"{level} LSB, sigma {FLAT_SIGMA_LSB} LSB, mapping {mapping}"
             cells.append(Cell("flat bias, sigma", case, float(bias), most=MOST_BIAS_SIGMAS))
@@ -305,11 +316,11 @@ def noise_cells(run: Runner, realisations: int) -> list[Cell]:
         for sigma in NOISE_SIGMAS_LSB:
             noisy = noisy_pages(numpy.full((256, 256), 32768.0), sigma, "pure noise", realisations)
             off = (run(noisy, sigma, mapping) - 32768)[:, 32:-32, 32:-32] / sigma
-            blob = max(
-                largest_blob(sign * page > BLOB_THRESHOLD_SIGMAS) for page in off for sign in (1, -1)
-            )
+            blob = max(largest_blob(sign * page > BLOB_THRESHOLD_SIGMAS) for page in off for sign in (1, -1))
             case = f"sigma {sigma} LSB, mapping {mapping}"
-            cells.append(Cell("pure noise, deviation in sigma", case, float(abs(off).max()), most=MOST_DEVIATION_SIGMAS))
+            cells.append(
+                Cell("pure noise, deviation in sigma", case, float(abs(off).max()), most=MOST_DEVIATION_SIGMAS)
+            )
             cells.append(Cell("pure noise, largest blob in px", case, float(blob), most=LARGEST_BLOB_PX))
     return cells
 
@@ -331,14 +342,26 @@ def largest_blob(mask: ndarray) -> int:
     return largest
 
 
+class Inspection(NamedTuple):
+    defects: Defects
+    cells: list[Cell]
+
+
 def inspect_denoiser(
-    denoise: Denoise, effort: Effort = FULL, strength: float = 1, baseline: dict | None = None
-) -> list[Cell]:
-    """All cells. `baseline` is what `measure_defects` gave for BM3D with the true noise."""
+    denoise: Denoise, effort: Effort = FULL, strength: float = 1, baseline: Defects | None = None
+) -> Inspection:
+    """Everything. `baseline` is what `measure_defects` gave for BM3D with the true noise."""
     run = Runner(denoise, strength)
-    return [
-        *defect_cells(measure_defects(run, effort.defects), baseline),
+    defects = measure_defects(run, effort.defects)
+    cells = [
+        *defect_cells(defects, baseline),
         *edge_cells(run, effort.edges),
         *flat_cells(run, effort.flats),
         *noise_cells(run, effort.noises),
     ]
+    return Inspection(defects, cells)
+
+
+def summary(cells: list[Cell]) -> str:
+    limited = [cell for cell in cells if cell.limited]
+    return f"{sum(cell.met for cell in limited)} of {len(limited)} cells met"

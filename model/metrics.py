@@ -5,7 +5,7 @@ from numpy import ndarray
 
 
 def psnr(clean: ndarray, result: ndarray) -> float:
-    """Peak signal-to-noise ratio in dB for a data range of 1: -10 log10 of the mean squared error; nothing is clipped."""
+    """Peak signal-to-noise ratio in dB, data range 1: -10 log10 of the mean squared error; nothing is clipped."""
     return float(-10 * numpy.log10(numpy.mean((clean - result) ** 2)))
 
 

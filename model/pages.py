@@ -40,7 +40,7 @@ def widest(values: ndarray) -> Coding:
 
 
 def value_range(image: ndarray) -> tuple[int, int]:
-    """Lowest and highest value of uint16 [H,W]; each pixel counts only as far as one of its eight neighbours backs it."""
+    """Lowest and highest value of uint16 [H,W]; a pixel counts only as far as one of its eight neighbours backs it."""
     padded = numpy.pad(image.astype(numpy.int64), 1, mode="edge")
     low_pad, high_pad = padded.copy(), padded.copy()
     for border in (numpy.s_[0], numpy.s_[-1], numpy.s_[:, 0], numpy.s_[:, -1]):
@@ -66,7 +66,13 @@ def page_params(image: ndarray, coding: Coding, a: float, b: float, mapping: Map
 
 
 def denoised(
-    denoise: Denoise, noisy: ndarray, a: float, b: float, mapping: Mapping, coding: Coding | None = None, strength: float = 1
+    denoise: Denoise,
+    noisy: ndarray,
+    a: float,
+    b: float,
+    mapping: Mapping,
+    coding: Coding | None = None,
+    strength: float = 1,
 ) -> ndarray:
     """Sends images [N,H,W] through the graph and brings them back to their unit.
 

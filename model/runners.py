@@ -24,7 +24,9 @@ def on_grid(run: Denoise) -> Denoise:
     return denoise
 
 
-def onnx_runner(file: Path | bytes, threads: int = 1, providers: tuple[str, ...] = ("CPUExecutionProvider",)) -> Denoise:
+def onnx_runner(
+    file: Path | bytes, threads: int = 1, providers: tuple[str, ...] = ("CPUExecutionProvider",)
+) -> Denoise:
     """Runs a file of the contract (image UINT16 [N,1,H,W], params FP32 [N,4]) one image at a time."""
     import onnxruntime
 
