@@ -17,7 +17,7 @@ describe("what is delivered", () => {
       stacks: ["dev", "prod"],
       mainBranch: "main",
       prodBranch: "prod",
-      previewPullRequests: true,
+      previews: true,
       driftSchedule: "0 21 * * *",
       devLife: { endsAt: undefined, downSchedule: undefined, upSchedule: undefined },
       identityProviderArn: undefined,

@@ -15,7 +15,7 @@ export interface PulumiDelivery {
   readonly organization: string;
   readonly mainBranch: string;
   readonly prodBranch: string;
-  readonly previewPullRequests: boolean;
+  readonly previews: boolean;
   readonly driftSchedule: string | undefined;
   readonly devLife: DevLife;
 }
@@ -98,7 +98,7 @@ const pulumiDelivery = (config: pulumi.Config): PulumiDelivery => ({
   organization: needed(config, "organization", /^[a-zA-Z0-9][\w-]*$/, "the name of a Pulumi organization"),
   mainBranch: branch(config, "mainBranch"),
   prodBranch: branch(config, "prodBranch"),
-  previewPullRequests: config.requireBoolean("previewPullRequests"),
+  previews: config.requireBoolean("previews"),
   driftSchedule: cron(config, "driftSchedule"),
   devLife: devLife(config),
 });

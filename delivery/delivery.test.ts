@@ -40,6 +40,8 @@ const counts = ({ resources }: RecordedGraph): Record<string, number> => {
   return all;
 };
 
+const withoutPreviews = { ...byPulumi, previews: false };
+
 const subject = (stack: string, operation: string): string =>
   `pulumi:deploy:org:acme:project:ddn:stack:${stack}:operation:${operation}:scope:write`;
 
@@ -126,24 +128,35 @@ describe("by Pulumi Deployments", () => {
     const operations = ["update", "destroy", "refresh", "detect-drift"];
     expect(conditions(await record(byPulumi))).toEqual({
       "delivery-deploy-dev": allowed("dev", [...operations, "preview"]),
+      "delivery-deploy-prod": allowed("prod", [...operations, "preview"]),
+    });
+    expect(conditions(await record(withoutPreviews))).toEqual({
+      "delivery-deploy-dev": allowed("dev", operations),
       "delivery-deploy-prod": allowed("prod", operations),
     });
   });
 
   it("lets a session that previews look and no more", async () => {
-    const guard = async (stack: string, values: object) => {
-      const { policy } = inputsOf(await record({ ...byPulumi, ...values }), policyType)[
-        `delivery-deploy-${stack}-guard`
-      ];
-      return (JSON.parse(String(policy)).Statement as { Sid: string; Condition: unknown }[]).filter(
-        ({ Sid }) => Sid === "OthersOnlyLook",
+    const guards = async (values: Readonly<Record<string, unknown>>): Promise<Record<string, unknown>> => {
+      const policies = Object.entries(inputsOf(await record(values), policyType));
+      return Object.fromEntries(
+        policies.flatMap(([name, { policy }]) =>
+          (JSON.parse(String(policy)).Statement as { Sid: string; Condition: unknown }[])
+            .filter(({ Sid }) => Sid === "OthersOnlyLook")
+            .map(({ Condition }) => [name, Condition]),
+        ),
       );
     };
-    expect((await guard("dev", {})).map(({ Condition }) => Condition)).toEqual([
-      { StringNotEquals: { "api.pulumi.com/oidc:sub": [subject("dev", "update"), subject("dev", "destroy")] } },
-    ]);
-    expect(await guard("prod", {})).toEqual([]);
-    expect(await guard("dev", { previewPullRequests: false })).toEqual([]);
+    const unless = (stack: string) => ({
+      StringNotEquals: { "api.pulumi.com/oidc:sub": [subject(stack, "update"), subject(stack, "destroy")] },
+    });
+    expect(await guards(byPulumi)).toEqual({
+      "delivery-deploy-dev-guard": unless("dev"),
+      "delivery-deploy-prod-guard": unless("prod"),
+    });
+    expect(await guards(withoutPreviews)).toEqual({});
+    const settings = inputsOf(await record(withoutPreviews), settingsType);
+    expect(settings["delivery-dev"].vcs).toMatchObject({ previewPullRequests: false });
   });
 
   it("looks for drift and changes nothing about it", async () => {

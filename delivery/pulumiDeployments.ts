@@ -1,10 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { DeliveryConfig, PulumiDelivery } from "./config";
-import { DeploymentRole } from "./deploymentRole";
+import { DeploymentRole, type DeploymentRoleArgs } from "./deploymentRole";
 import { deploymentHours, deployPolicies } from "./deployPolicies";
 import { type Operation, pulumiIssuer, pulumiSubject } from "./identity";
 import { identityProvider } from "./identityProvider";
-import { currentPlace } from "./place";
+import { currentPlace, type Place } from "./place";
 import { StackDeployments, type StackDeploymentsArgs } from "./stackDeployments";
 import { type StackName, stackRights } from "./stackRights";
 
@@ -24,35 +24,14 @@ export class PulumiDeployments extends pulumi.ComponentResource {
     super("ddn:delivery:PulumiDeployments", name, {}, opts);
 
     const issuer = pulumiIssuer(args.organization);
-    const providerArn = identityProvider(name, issuer, args.identityProviderArn, this);
+    const trust = { issuer, providerArn: identityProvider(name, issuer, args.identityProviderArn, this) };
     const place = currentPlace(this);
     this.roleArns = Object.fromEntries(
       args.stacks.map((stack) => {
-        const subjects = (operations: readonly Operation[]): readonly string[] =>
-          operations.map((each) => pulumiSubject(args.organization, stackRights[stack].stackPattern, each));
-        const previews = previewsPullRequests(args, stack);
-        const role = new DeploymentRole(
-          `${name}-deploy-${stack}`,
-          {
-            issuer,
-            providerArn,
-            subjects: subjects([...changing, ...looking, ...(previews ? (["preview"] as const) : [])]),
-            // One role serves all operations of a stack, so the session's token tells what it is for.
-            policies: deployPolicies(
-              place,
-              stack,
-              previews ? { claim: `${issuer.host}:sub`, subjects: subjects(changing) } : undefined,
-            ),
-            sessionHours: deploymentHours,
-          },
-          { parent: this },
-        );
-        new StackDeployments(
-          `${name}-${stack}`,
-          { ...source(args, stack), stack, roleArn: role.roleArn, sessionHours: deploymentHours },
-          { parent: this },
-        );
-        return [stack, role.roleArn];
+        const { roleArn } = deploymentRole(`${name}-deploy-${stack}`, stack, args, trust, place, this);
+        const runs = { ...source(args, stack), stack, roleArn, sessionHours: deploymentHours };
+        new StackDeployments(`${name}-${stack}`, runs, { parent: this });
+        return [stack, roleArn];
       }),
     );
 
@@ -60,27 +39,44 @@ export class PulumiDeployments extends pulumi.ComponentResource {
   }
 }
 
-/** Only dev: a preview runs the pull request's code with a token that administers the stack. */
-const previewsPullRequests = (args: PulumiDeploymentsArgs, stack: StackName): boolean =>
-  stack === "dev" && args.previewPullRequests;
-
-const source = (
-  args: PulumiDeploymentsArgs,
+/** One role for all operations of a stack, since its settings name one: the session's token tells what it is for. */
+const deploymentRole = (
+  name: string,
   stack: StackName,
-): Omit<StackDeploymentsArgs, "stack" | "roleArn" | "sessionHours"> => {
-  const { organization, repository, mainBranch, prodBranch, driftSchedule, devLife } = args;
+  args: PulumiDeploymentsArgs,
+  trust: Pick<DeploymentRoleArgs, "issuer" | "providerArn">,
+  place: pulumi.Output<Place>,
+  parent: pulumi.Resource,
+): DeploymentRole => {
+  const subjects = (operations: readonly Operation[]): readonly string[] =>
+    operations.map((each) => pulumiSubject(args.organization, stackRights[stack].stackPattern, each));
+  // No deployment of a review stack is a preview.
+  const previews = args.previews && stack !== "pr";
+  const changingSessions = { claim: `${trust.issuer.host}:sub`, subjects: subjects(changing) };
+  return new DeploymentRole(
+    name,
+    {
+      ...trust,
+      subjects: subjects([...changing, ...looking, ...(previews ? (["preview"] as const) : [])]),
+      policies: deployPolicies(place, stack, previews ? changingSessions : undefined),
+      sessionHours: deploymentHours,
+    },
+    { parent },
+  );
+};
+
+type Source = Omit<StackDeploymentsArgs, "stack" | "roleArn" | "sessionHours">;
+
+const source = (args: PulumiDeploymentsArgs, stack: StackName): Source => {
+  const { organization, repository, mainBranch, prodBranch, previews, driftSchedule, devLife } = args;
   const common = { organization, repository };
   const sources = {
-    dev: {
-      ...common,
-      branch: mainBranch,
-      previewPullRequests: previewsPullRequests(args, "dev"),
-      driftSchedule,
-      life: devLife,
-    },
+    // Only dev previews pull requests: they run their own code with a token that administers the stack.
+    // Source: https://www.pulumi.com/docs/deployments/operations/permissions/
+    dev: { ...common, branch: mainBranch, previewPullRequests: previews, driftSchedule, life: devLife },
     prod: { ...common, branch: prodBranch, driftSchedule },
     // A template is never deployed itself.
     pr: { ...common, branch: mainBranch, deployPushes: false, reviewStacks: true },
-  } satisfies Record<StackName, Omit<StackDeploymentsArgs, "stack" | "roleArn" | "sessionHours">>;
+  } satisfies Record<StackName, Source>;
   return sources[stack];
 };
