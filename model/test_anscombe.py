@@ -9,6 +9,10 @@ from noise import poisson_gaussian, seeded
 
 
 class AnscombeTest(unittest.TestCase):
+    def test_without_electronic_noise_it_is_anscombes_own_transform(self):
+        counts = numpy.array([0.0, 1.0, 10.0])
+        numpy.testing.assert_allclose(anscombe.forward(0.5 * counts, 0.5, 0), 2 * numpy.sqrt(counts + 3 / 8))
+
     def test_the_transform_makes_noise_of_variance_one(self):
         for a, b, level in ((2e-2, 4e-4, 0.3), (5e-3, 1e-4, 0.8), (1e-3, 2e-5, 0.1)):
             noisy = poisson_gaussian(numpy.full(200_000, level), a, b, seeded("variance", a))

@@ -14,15 +14,18 @@ class TablesTest(unittest.TestCase):
             Result("bm3d", "sigma 25", "1.png", "weld", 29.0, 0.7, 5.0),
             Result("bm3d", "sigma 25", "2.png", "board", 31.0, 0.8, 7.0),
         ]
+        self.louder = [one._replace(noise="sigma 50", psnr_db=one.psnr_db - 4) for one in self.results]
 
     def test_methods_stand_side_by_side_for_each_group_and_for_all(self):
         lines = [
-            [cell.strip() for cell in line.strip("|").split("|")] for line in quality_table(self.results).split("\n")
+            [cell.strip() for cell in line.strip("|").split("|")]
+            for line in quality_table(self.results + self.louder).split("\n")
         ]
         self.assertEqual(lines[0], ["images", "noise", "model", "bm3d"])
         self.assertEqual(lines[2], ["weld", "sigma 25", "30.00 / 0.8000", "29.00 / 0.7000"])
-        self.assertEqual(lines[4], ["all", "sigma 25", "32.00 / 0.8500", "30.00 / 0.7500"])
-        self.assertEqual(lines[5], ["CPU seconds an image", "", "0.200", "6.000"])
+        self.assertEqual(lines[3], ["weld", "sigma 50", "26.00 / 0.8000", "25.00 / 0.7000"])
+        self.assertEqual(lines[6], ["all", "sigma 25", "32.00 / 0.8500", "30.00 / 0.7500"])
+        self.assertEqual(lines[8], ["CPU seconds an image", "", "0.200", "6.000"])
 
     def test_a_mean_is_over_what_was_asked_for(self):
         self.assertEqual(mean(self.results, "psnr_db", method="bm3d", group="board"), 31)
