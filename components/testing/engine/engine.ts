@@ -4,11 +4,13 @@ import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:f
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
+import { parse, stringify } from "yaml";
 import { projectRoot } from "../../../functions/testing/nativeProgram";
+import type { Properties } from "../cloud";
 import type { Operation } from "./provider";
 
 /** Plugins that the stand-in plays. */
-const played = ["aws", "awsx", "docker-build"] as const;
+const played = ["aws", "awsx", "docker-build", "pulumiservice"] as const;
 
 const folders = (process.env.PATH ?? "").split(path.delimiter).filter((folder) => folder !== "");
 
@@ -22,13 +24,9 @@ const isThere = (command: string): boolean =>
     }
   });
 
-/** Why no test with the real engine can run here; undefined where it can. */
-export const engineMissing = (): string | undefined => {
-  const missing = ["pulumi", "pulumi-language-nodejs"].filter((command) => !isThere(command));
-  return missing.length === 0
-    ? undefined
-    : `skipped: ${missing.join(" and ")} not on PATH; see https://www.pulumi.com/docs/install/`;
-};
+/** The commands of Pulumi's engine that this machine lacks. */
+export const missingCommands = (): readonly string[] =>
+  ["pulumi", "pulumi-language-nodejs"].filter((command) => !isThere(command));
 
 export interface EngineRun {
   readonly ok: boolean;
@@ -36,15 +34,32 @@ export interface EngineRun {
   readonly text: string;
   /** What it did to the stand-in, in order. */
   readonly operations: readonly Operation[];
+  /** How many resources met which fate, as the command sums up: `{ created: 152 }`. */
+  readonly resources: Readonly<Record<string, number>>;
   readonly seconds: number;
+}
+
+export interface RunOptions {
+  /** Laid over the stack's file for this run alone, by full key such as `ddn:keepData`. */
+  readonly config?: Readonly<Record<string, unknown>>;
+  /** The type of resource that the stand-in fails to make. */
+  readonly failAt?: string;
+}
+
+/** A resource in the stack's state. */
+export interface ResourceState {
+  readonly urn: string;
+  readonly type: string;
+  readonly inputs: Properties;
 }
 
 /** One Pulumi project, with its state, apart from everything the machine has. */
 export interface Engine {
   /** Makes a stack from its file in the repository, or from nothing. */
   init(stack: string): Promise<void>;
-  run(stack: string, command: readonly string[], environment?: Readonly<Record<string, string>>): Promise<EngineRun>;
+  run(stack: string, command: readonly string[], options?: RunOptions): Promise<EngineRun>;
   outputs(stack: string): Promise<Record<string, unknown>>;
+  state(stack: string): Promise<readonly ResourceState[]>;
 }
 
 const execute = promisify(execFile);
@@ -71,6 +86,25 @@ const settingsOf = async (home: string, project: string): Promise<string> => {
   await mkdir(settings, { recursive: true });
   await copyFile(path.join(projectRoot, project, "Pulumi.yaml"), path.join(settings, "Pulumi.yaml"));
   return settings;
+};
+
+/** The stack's file with changes, beside it. */
+const changedFile = async (file: string, config: Readonly<Record<string, unknown>>): Promise<string> => {
+  const settings = parse(await readFile(file, "utf8")) as { readonly config?: Properties };
+  const changed = file.replace(/\.yaml$/, ".changed.yaml");
+  await writeFile(changed, stringify({ ...settings, config: { ...settings.config, ...config } }));
+  return changed;
+};
+
+/** The counts of the summary at the end: `+ 41 created`, `42 changes. 110 unchanged`. */
+const summed = (text: string): Record<string, number> => {
+  const [, ...summaries] = text.split("\nResources:\n");
+  const [summary = ""] = summaries.at(-1)?.split("\n\n") ?? [];
+  const counts = Array.from(summary.matchAll(/(\d+) ([a-z][a-z -]*[a-z])/g), ([, count, fate]) => [
+    fate,
+    Number(count),
+  ]);
+  return Object.fromEntries(counts.filter(([fate]) => fate !== "changes"));
 };
 
 /** @param project folder of the project's Pulumi.yaml, from the root */
@@ -103,11 +137,12 @@ export const startEngine = async (home: string, project: string): Promise<Engine
       if (existsSync(file)) await copyFile(file, path.join(settings, `Pulumi.${stack}.yaml`));
       await pulumi(settings, ["stack", "init", stack]);
     },
-    run: async (stack, command, more) => {
+    run: async (stack, command, { config = {}, failAt = "" } = {}) => {
       await writeFile(operationsFile, "");
       const started = Date.now();
-      const args = [...command, "--stack", stack, "--config-file", path.join(settings, `Pulumi.${stack}.yaml`)];
-      const { ok, text } = await pulumi(inProject, args, more).then(
+      const configFile = await changedFile(path.join(settings, `Pulumi.${stack}.yaml`), config);
+      const args = [...command, "--stack", stack, "--config-file", configFile];
+      const { ok, text } = await pulumi(inProject, args, { DDN_FAIL_AT: failAt }).then(
         ({ stdout, stderr }) => ({ ok: true, text: stdout + stderr }),
         (error: { stdout: string; stderr: string }) => ({ ok: false, text: error.stdout + error.stderr }),
       );
@@ -116,11 +151,14 @@ export const startEngine = async (home: string, project: string): Promise<Engine
         ok,
         text,
         operations: lines.map((line) => JSON.parse(line) as Operation),
+        resources: summed(text),
         seconds: (Date.now() - started) / 1000,
       };
     },
     outputs: async (stack) =>
       JSON.parse((await pulumi(settings, ["stack", "output", "--json", "--stack", stack])).stdout),
+    state: async (stack) =>
+      JSON.parse((await pulumi(settings, ["stack", "export", "--stack", stack])).stdout).deployment.resources ?? [],
   };
 };
 

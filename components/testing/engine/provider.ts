@@ -1,7 +1,6 @@
 import { appendFileSync } from "node:fs";
 import * as provider from "@pulumi/pulumi/provider";
 import { called, created, type Properties } from "../cloud";
-import { makeVpc } from "./vpc";
 
 /**
  * Stands in for AWS behind the real engine: keeps nothing, computes what AWS would, and notes every operation as a line of
@@ -42,7 +41,7 @@ const standIn: provider.Provider = {
     return { changes: changed.length > 0, replaces: changed.filter((key) => naming.includes(key)) };
   },
   create: async (urn, inputs) => {
-    if (nameOf(urn) === process.env.DDN_FAIL_AT) throw new Error(`${nameOf(urn)} could not be made`);
+    if (typeOf(urn) === process.env.DDN_FAIL_AT) throw new Error(`${nameOf(urn)} could not be made`);
     note("create", urn);
     return make(urn, inputs);
   },
@@ -55,6 +54,8 @@ const standIn: provider.Provider = {
   invoke: async (token, inputs) => ({ outputs: called(token, inputs) }),
   construct: async (name, type, inputs, options) => {
     if (type !== "awsx:ec2:Vpc") throw new Error(`Expected awsx:ec2:Vpc but received ${type}.`);
+    // Loads all of @pulumi/aws, which the other plugins do without.
+    const { makeVpc } = await import("./vpc");
     return makeVpc(name, inputs, options);
   },
 };
