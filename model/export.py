@@ -27,6 +27,8 @@ TILE_SIZES = [64, 256, 384, 512, 768, 1024, 1536, 2048]
 HALO_PX = 96
 CLAMP_SIGMAS = 5.0
 CHECKED_SHAPES = [(1, 64, 64), (3, 64, 128), (2, 256, 192)]
+# What config.tensorrt.pbtxt calls the image as float32, whose shapes it gives to TensorRT.
+SAMPLES_TENSOR = "/Cast_output_0"
 # float16 ends at 65504 and loses digits below 6e-5: in units of 64 steps the ends of the range are 1024, which leaves the
 # features of the network room to grow 64-fold, and a hundredth of a step is still above 1e-4.
 HALF_UNIT_STEPS = 64.0
@@ -103,10 +105,15 @@ def traced(denoiser: nn.Module) -> onnx.ModelProto:
 def with_uint16_ends(model: onnx.ModelProto) -> onnx.ModelProto:
     """The exporter knows no uint16: traced with int32 at both ends, which a cast follows and precedes."""
     graph = model.graph
-    first = [node.op_type for node in graph.node if "image" in node.input]
+    first = [node for node in graph.node if "image" in node.input]
     (last,) = (node for node in graph.node if "denoised" in node.output)
-    if first != ["Cast"] or last.op_type != "Cast":
-        raise SystemExit(f"Expected a Cast at both ends of the graph but received {first} and {last.op_type}.")
+    ends = [node.op_type for node in [*first, last]]
+    if ends != ["Cast", "Cast"]:
+        raise SystemExit(f"Expected one Cast at either end of the graph but received {ends}.")
+    (samples,) = first[0].output
+    for node in graph.node:
+        for tensors in (node.input, node.output):
+            tensors[:] = [SAMPLES_TENSOR if tensor == samples else tensor for tensor in tensors]
     last.attribute[0].i = onnx.TensorProto.UINT16
     for end in (graph.input[0], graph.output[0]):
         end.type.tensor_type.elem_type = onnx.TensorProto.UINT16

@@ -80,6 +80,13 @@ class ExportTest(unittest.TestCase):
         self.assertEqual(entries["precision"], "float16, edges float32")
 
     @mock.patch("export.HALF_LEVELS", LEVELS)
+    def test_names_the_samples_alike_in_both_variants(self):
+        for flags in ((), ("--half",)):
+            model = onnx.load(self.export(*flags))
+            (cast,) = (node for node in model.graph.node if "image" in node.input)
+            self.assertEqual(list(cast.output), [export.SAMPLES_TENSOR])
+
+    @mock.patch("export.HALF_LEVELS", LEVELS)
     @mock.patch("export.HALF_UNIT_STEPS", 0.01)
     def test_writes_nothing_where_float16_overflows(self):
         with self.assertRaisesRegex(SystemExit, "Nothing was written"):

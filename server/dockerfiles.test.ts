@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { contextFiles } from "../components/buildContext";
 import { ports } from "../components/ports";
 import { readModel } from "./src/engines/metadata";
+import { messages as protobufMessages, text } from "./src/engines/protobuf";
 
 const root = path.resolve(__dirname, "..");
 const read = (name: string): string => readFileSync(path.join(root, name), "utf8");
@@ -111,6 +112,21 @@ const messages = (fields: string | Field[], name: string) => all(fields, name) a
 const map = (fields: string | Field[], name: string): Record<string, string | Field[]> =>
   Object.fromEntries(all(fields, name).map((entry) => [String(all(entry, "key")[0]), all(entry, "value")[0]]));
 
+const acceleratorsOf = (config: Field[]): Field[][] =>
+  messages(config, "optimization")
+    .flatMap((each) => messages(each, "execution_accelerators"))
+    .flatMap((each) => messages(each, "gpu_execution_accelerator"));
+
+/** The tensor that holds the image as numbers that TensorRT takes: what the node gives that reads `image`. */
+const samplesTensor = (model: Buffer): string => {
+  const [graph] = protobufMessages(model, 7);
+  const readers = protobufMessages(graph, 1).filter((node) =>
+    protobufMessages(node, 1).some((input) => input.toString() === "image"),
+  );
+  expect(readers.map((node) => text(node, 4))).toEqual(["Cast"]);
+  return text(readers[0], 2);
+};
+
 describe.each(["config.pbtxt", "config.tensorrt.pbtxt"])("%s", (file) => {
   const config = parseText(read(`server/triton/models/ddn/${file}`));
   let tileSizes: readonly number[];
@@ -174,10 +190,32 @@ describe.each(["config.pbtxt", "config.tensorrt.pbtxt"])("%s", (file) => {
   });
 
   it("asks for TensorRT in its variant alone", () => {
-    const [optimization] = messages(config, "optimization");
-    const accelerators = messages(optimization, "execution_accelerators").flatMap((each) =>
-      messages(each, "gpu_execution_accelerator").map((accelerator) => all(accelerator, "name")[0]),
+    const names = acceleratorsOf(config).map((accelerator) => all(accelerator, "name")[0]);
+    expect(names).toEqual(file === "config.pbtxt" ? [] : ["tensorrt"]);
+  });
+});
+
+describe("config.tensorrt.pbtxt", () => {
+  it("gives TensorRT the range of shapes of the model that is shipped", async () => {
+    const config = parseText(read("server/triton/models/ddn/config.tensorrt.pbtxt"));
+    const file = path.join(root, "server/triton/models/ddn/1/model.onnx");
+    const { tileSizes } = await readModel(file);
+    const [smallest, largest] = [tileSizes[0], tileSizes[tileSizes.length - 1]];
+    const samples = samplesTensor(readFileSync(file));
+    const shapes = (count: number, size: number) => `${samples}:${count}x1x${size}x${size},params:${count}x4`;
+    const options = Object.fromEntries(
+      messages(acceleratorsOf(config)[0], "parameters").map((entry) => [all(entry, "key")[0], all(entry, "value")[0]]),
     );
-    expect(accelerators).toEqual(file === "config.pbtxt" ? [] : ["tensorrt"]);
+    expect(options).toEqual({
+      precision_mode: "FP32",
+      trt_profile_min_shapes: shapes(1, smallest),
+      trt_profile_opt_shapes: shapes(1, largest),
+      trt_profile_max_shapes: shapes(4, largest),
+      max_workspace_size_bytes: "2147483648",
+      trt_engine_cache_enable: "1",
+      trt_engine_cache_path: "/var/cache/trt",
+      trt_timing_cache_enable: "1",
+      trt_timing_cache_path: "/var/cache/trt",
+    });
   });
 });
