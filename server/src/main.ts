@@ -3,7 +3,9 @@ import { PublishCommand, SNSClient } from "@aws-sdk/client-sns";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import pino from "pino";
 import type { Job } from "../../contract/job";
+import type { Engine } from "./engines/engine";
 import { goldenSelfTest } from "./engines/golden";
+import { createTritonEngine } from "./engines/triton";
 import { createEngineThread } from "./engineThread";
 import { decodePage } from "./images/decode";
 import { readImageHeader } from "./images/header";
@@ -11,7 +13,7 @@ import { createImageWriter } from "./images/writer";
 import { denoisePage } from "./pixels/denoisePage";
 import { countTiles } from "./pixels/tiles";
 import { startServer } from "./server";
-import { loadSettings } from "./settings";
+import { loadSettings, type Settings } from "./settings";
 import { createObjectStore } from "./store/objects";
 import { createJobQueue } from "./store/queue";
 import { claimTemporaryFolder } from "./temporaryFolder";
@@ -37,9 +39,14 @@ const notifier = (topicArn: string | undefined, region: string): ((job: Job) => 
   };
 };
 
+const createEngine = ({ engine, modelPath, threads, tritonUrl, tritonProtocol }: Settings): Promise<Engine> =>
+  engine === "triton"
+    ? createTritonEngine({ url: tritonUrl, protocol: tritonProtocol, modelPath })
+    : createEngineThread({ modelPath, threads });
+
 const main = async (): Promise<void> => {
   const settings = loadSettings(process.env);
-  const { region, queueUrl, deadLetterQueueUrl, modelPath, threads } = settings;
+  const { region, queueUrl, deadLetterQueueUrl } = settings;
   const log = pino({ base: { instance: settings.instance } });
   const requestHandler = { connectionTimeout, socketTimeout };
   const silent = (): void => {};
@@ -50,7 +57,7 @@ const main = async (): Promise<void> => {
     store: createObjectStore(new S3Client({ region, requestHandler, logger })),
     queue: createJobQueue(new SQSClient({ region, requestHandler, logger }), queueUrl, deadLetterQueueUrl),
     notify: notifier(settings.jobTopicArn, region),
-    engine: await createEngineThread({ modelPath, threads }),
+    engine: await createEngine(settings),
     selfTest: goldenSelfTest,
     imaging: { readImageHeader, decodePage, createImageWriter, denoisePage, countTiles },
     temporaryFolder: await claimTemporaryFolder(),

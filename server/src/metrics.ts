@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Job, JobInput, JobTimings } from "../../contract/job";
+import type { EngineLoad } from "./engines/engine";
 
 /** What the server counts, in its own registry. */
 export interface Metrics {
@@ -7,6 +8,8 @@ export interface Metrics {
   ended(job: Job): void;
   inFlight(runs: number): void;
   queueReceiveFailed(): void;
+  /** Asks, whenever the metrics are, for the seconds that the engine was busy so far, and for its load. */
+  watchEngine(busySeconds: () => number, load?: () => EngineLoad): void;
   /** Prometheus text. */
   render(): Promise<string>;
   readonly contentType: string;
@@ -55,7 +58,42 @@ export const createMetrics = (tellCloudWatch?: (job: Job) => void): Metrics => {
     registers,
   });
 
+  /** A counter whose total is kept elsewhere. */
+  const countElsewhere = (name: string, help: string, total: () => number): void => {
+    new Counter({
+      name,
+      help,
+      registers,
+      collect() {
+        this.reset();
+        this.inc(total());
+      },
+    });
+  };
+
   return {
+    watchEngine: (busySeconds, load) => {
+      countElsewhere(
+        "ddn_engine_busy_seconds_total",
+        "Seconds in which tiles were in flight: its rate is the share of time in which the engine is busy",
+        busySeconds,
+      );
+      if (load === undefined) return;
+      countElsewhere("ddn_engine_tiles_total", "Tiles sent to the engine", () => load().sentTiles);
+      countElsewhere(
+        "ddn_engine_batches_total",
+        "Requests sent to the engine: tiles for each are the size of a batch",
+        () => load().sentBatches,
+      );
+      new Gauge({
+        name: "ddn_engine_tiles_waiting",
+        help: "Tiles that wait to be sent to the engine",
+        registers,
+        collect() {
+          this.set(load().waitingTiles);
+        },
+      });
+    },
     ended: (job) => {
       tellCloudWatch?.(job);
       jobs.inc({ status: job.status, code: job.error?.code ?? "" });

@@ -4,7 +4,9 @@ import type { FastifyBaseLogger } from "fastify";
 import type { Job } from "../../contract/job";
 import { buildApp } from "./app";
 import { cloudWatchWriter } from "./cloudWatch";
+import { createBusyTime } from "./engines/busyTime";
 import type { Engine } from "./engines/engine";
+import { createAccounts } from "./jobs/account";
 import type { Imaging } from "./jobs/imaging";
 import { createJobRecords } from "./jobs/records";
 import { createRuns } from "./jobs/runs";
@@ -70,6 +72,8 @@ export const startServer = async (deps: ServerDeps): Promise<Server> => {
   const slots = createSlots(concurrency);
   const memory = createSlots(settings.memoryMiB * 1024 ** 2);
   const records = createJobRecords(store, outBucket);
+  const busyTime = createBusyTime(() => performance.now() / 1000);
+  metrics.watchEngine(busyTime.seconds, engine.load);
   let draining = false;
   const isDraining = (): boolean => draining;
   const runs = createRuns({
@@ -89,6 +93,8 @@ export const startServer = async (deps: ServerDeps): Promise<Server> => {
     metrics,
     log,
     notify,
+    // A processor in this machine is no GPU that could be charged for.
+    openAccount: createAccounts(engine, busyTime, engine.name === "triton" ? settings.gpuUsdPerHour : undefined),
     onEngineTrouble: () => void readiness.check(),
     onRuns: (count) => {
       metrics.inFlight(count);

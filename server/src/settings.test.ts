@@ -25,6 +25,8 @@ describe("loadSettings", () => {
       queueUrl: environment.DDN_QUEUE_URL,
       deadLetterQueueUrl: environment.DDN_DEAD_LETTER_QUEUE_URL,
       engine: "onnx",
+      tritonUrl: "http://127.0.0.1:50201",
+      tritonProtocol: "http",
       threads: availableParallelism(),
       maxPixels: 268_435_456,
       maxPages: 1000,
@@ -34,6 +36,7 @@ describe("loadSettings", () => {
     });
     expect(settings.modelPath.endsWith("/server/triton/models/ddn/1/model.onnx")).toBe(true);
     expect(settings.jobTopicArn).toBeUndefined();
+    expect(settings.gpuUsdPerHour).toBeUndefined();
     expect(settings.stack).toBeUndefined();
     expect(Object.isFrozen(settings)).toBe(true);
   });
@@ -41,6 +44,16 @@ describe("loadSettings", () => {
   it("takes the stack's name from DDN_STACK, and an empty one for none", () => {
     expect(loadSettings({ ...environment, DDN_STACK: "dev" }).stack).toBe("dev");
     expect("stack" in loadSettings({ ...environment, DDN_STACK: "" })).toBe(false);
+  });
+
+  it("takes Triton as the engine, and the port of its protocol", () => {
+    const triton = { ...environment, DDN_ENGINE: "triton", DDN_GPU_USD_PER_HOUR: "0.647" };
+    expect(loadSettings(triton)).toMatchObject({ engine: "triton", gpuUsdPerHour: 0.647 });
+    expect(loadSettings({ ...triton, TRITON_PROTOCOL: "grpc" })).toMatchObject({
+      tritonUrl: "http://127.0.0.1:58202",
+      tritonProtocol: "grpc",
+    });
+    expect(loadSettings({ ...triton, TRITON_URL: "http://triton:1" }).tritonUrl).toBe("http://triton:1");
   });
 
   it("names each process anew", () => {
@@ -70,7 +83,14 @@ describe("loadSettings", () => {
     ["DDN_MAX_BYTES", "6e9", 'Expected an integer from 1 to 5368709120 for `DDN_MAX_BYTES` but received "6e9".'],
     ["DDN_DRAIN_SECONDS", "101", 'Expected an integer from 0 to 100 for `DDN_DRAIN_SECONDS` but received "101".'],
     ["DDN_THREADS", "0", 'Expected an integer from 1 to 256 for `DDN_THREADS` but received "0".'],
-    ["DDN_ENGINE", "tensorrt", 'Expected onnx for `DDN_ENGINE` but received "tensorrt".'],
+    ["DDN_ENGINE", "tensorrt", 'Expected onnx or triton for `DDN_ENGINE` but received "tensorrt".'],
+    ["TRITON_PROTOCOL", "https", 'Expected http or grpc for `TRITON_PROTOCOL` but received "https".'],
+    [
+      "TRITON_URL",
+      "triton:8001",
+      'Expected the URL of a Triton server for `TRITON_URL` but received "triton:8001". For gRPC name its gRPC port, by http:// all the same.',
+    ],
+    ["DDN_GPU_USD_PER_HOUR", "-1", 'Expected US dollars, such as 0.647, for `DDN_GPU_USD_PER_HOUR` but received "-1".'],
     ["DDN_QUEUE_URL", "jobs", `Expected the URL of a queue for \`DDN_QUEUE_URL\` but received "jobs". ${hint}`],
   ])("refuses %s=%s", (name, value, message) => {
     expect(() => loadSettings({ ...environment, [name]: value })).toThrow(message);

@@ -14,9 +14,14 @@ export interface Settings {
   readonly queueUrl: string;
   readonly deadLetterQueueUrl: string;
   readonly jobTopicArn?: string;
-  readonly engine: "onnx";
-  /** Path of the ONNX file. */
+  readonly engine: "onnx" | "triton";
+  /** Path of the ONNX file, which the engine runs or Triton serves a copy of. */
   readonly modelPath: string;
+  /** Where Triton listens for its protocol. */
+  readonly tritonUrl: string;
+  readonly tritonProtocol: "http" | "grpc";
+  /** What an hour of the GPU costs; absent where nobody knows, then jobs have no cost. */
+  readonly gpuUsdPerHour?: number;
   /** Threads of the in-process engine. */
   readonly threads: number;
   /** Pixels of one page. */
@@ -60,17 +65,37 @@ const integer = (environment: Environment, name: string, fallback: number, min: 
   return value;
 };
 
-const httpUrl = (environment: Environment, name: string, remedy: string): string => {
-  const text = required(environment, name, "the URL of a queue", remedy);
-  if (!/^https?:\/\//.test(text)) throw new Error(expected("the URL of a queue", name, text, remedy));
+const httpUrl = (environment: Environment, name: string, what: string, remedy: string): string => {
+  const text = required(environment, name, what, remedy);
+  if (!/^https?:\/\//.test(text) || !URL.canParse(text)) throw new Error(expected(what, name, text, remedy));
   return text;
 };
+
+const oneOf = <T extends string>(environment: Environment, name: string, values: readonly [T, ...T[]]): T => {
+  const text = environment[name];
+  if (text === undefined || text === "") return values[0];
+  const found = values.find((value) => value === text);
+  if (found === undefined) throw new Error(expected(values.join(" or "), name, text));
+  return found;
+};
+
+const price = (environment: Environment, name: string): number | undefined => {
+  const text = environment[name];
+  if (text === undefined || text === "") return undefined;
+  if (!/^\d+(\.\d+)?$/.test(text)) throw new Error(expected("US dollars, such as 0.647,", name, text));
+  return Number(text);
+};
+
+/** As the cloud's task has Triton beside the server. */
+const tritonPorts = { http: 50201, grpc: 58202 } as const;
 
 /** @throws Error naming the variable, what was expected and what came */
 export const loadSettings = (environment: Environment): Settings => {
   const stack = "The stack's outputs name it; `npm start` sets it for the twin.";
-  const engine = environment.DDN_ENGINE ?? "onnx";
-  if (engine !== "onnx") throw new Error(expected("onnx", "DDN_ENGINE", engine));
+  const queue = "the URL of a queue";
+  const tritonProtocol = oneOf(environment, "TRITON_PROTOCOL", ["http", "grpc"]);
+  const TRITON_URL = environment.TRITON_URL || `http://127.0.0.1:${tritonPorts[tritonProtocol]}`;
+  const gpuUsdPerHour = price(environment, "DDN_GPU_USD_PER_HOUR");
   const topic = environment.DDN_JOB_TOPIC_ARN;
   return Object.freeze({
     host: environment.HOST ?? "0.0.0.0",
@@ -78,10 +103,18 @@ export const loadSettings = (environment: Environment): Settings => {
     region: required(environment, "AWS_REGION", "a region such as ap-northeast-2", stack),
     inBucket: required(environment, "DDN_IN_BUCKET", "the name of the input bucket", stack),
     outBucket: required(environment, "DDN_OUT_BUCKET", "the name of the output bucket", stack),
-    queueUrl: httpUrl(environment, "DDN_QUEUE_URL", stack),
-    deadLetterQueueUrl: httpUrl(environment, "DDN_DEAD_LETTER_QUEUE_URL", stack),
+    queueUrl: httpUrl(environment, "DDN_QUEUE_URL", queue, stack),
+    deadLetterQueueUrl: httpUrl(environment, "DDN_DEAD_LETTER_QUEUE_URL", queue, stack),
     ...(topic === undefined || topic === "" ? {} : { jobTopicArn: topic }),
-    engine,
+    engine: oneOf(environment, "DDN_ENGINE", ["onnx", "triton"]),
+    tritonUrl: httpUrl(
+      { TRITON_URL },
+      "TRITON_URL",
+      "the URL of a Triton server",
+      "For gRPC name its gRPC port, by http:// all the same.",
+    ),
+    tritonProtocol,
+    ...(gpuUsdPerHour === undefined ? {} : { gpuUsdPerHour }),
     modelPath: resolve(environment.DDN_MODEL ?? defaultModelPath),
     threads: integer(environment, "DDN_THREADS", availableParallelism(), 1, 256),
     maxPixels: integer(environment, "DDN_MAX_PIXELS", 268_435_456, 1, Number.MAX_SAFE_INTEGER),

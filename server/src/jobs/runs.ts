@@ -6,6 +6,7 @@ import { EngineError } from "../engines/engine";
 import { ImageError } from "../images/image";
 import type { Metrics } from "../metrics";
 import type { JobQueue } from "../store/queue";
+import type { OpenAccount } from "./account";
 import { holdLease, type Lease, RunStopped } from "./lease";
 import { JobFailure, type PerformDeps, performJob } from "./performJob";
 import type { JobRecords } from "./records";
@@ -31,6 +32,8 @@ export interface RunsDeps extends PerformDeps {
   readonly onEngineTrouble: () => void;
   /** Told how many runs there are, whenever that changes. */
   readonly onRuns: (count: number) => void;
+  /** Counts what each run uses of the engine; without it the engine is used uncounted. */
+  readonly openAccount?: OpenAccount;
 }
 
 /** The runs of this process, each from a held record to a written end. */
@@ -67,7 +70,7 @@ const overdue = problem(
 );
 
 export const createRuns = (deps: RunsDeps): Runs => {
-  const { records, queue, times, metrics, log, notify, onEngineTrouble, onRuns } = deps;
+  const { records, queue, times, metrics, log, notify, onEngineTrouble, onRuns, openAccount } = deps;
   const runs = new Map<string, Run>();
 
   /** What a failed run comes to; undefined when it is another worker's by now. */
@@ -100,14 +103,22 @@ export const createRuns = (deps: RunsDeps): Runs => {
   ): Promise<Ending | undefined> => {
     let release: (() => void) | undefined;
     let limit: NodeJS.Timeout | undefined;
+    const account = openAccount?.(lease.id);
+    const costBefore = lease.job().cost;
+    /** However the run ended, what it cost stands in the record. */
+    const charged = (ending: Ending): Ending => {
+      const cost = account?.cost(costBefore);
+      return cost === undefined ? ending : { ...ending, change: (job) => ({ ...ending.change(job), cost }) };
+    };
     try {
       release = await enter(lease.signal);
       limit = setTimeout(() => lease.stop("overdue"), times.runLimit);
-      const performed = await performJob(lease, deps);
+      const performed = await performJob(lease, { ...deps, ...(account && { engine: account.engine }) });
       const finishedAt = new Date().toISOString();
-      return { change: (job) => ({ ...job, ...performed, status: "succeeded", finishedAt }) };
+      return charged({ change: (job) => ({ ...job, ...performed, status: "succeeded", finishedAt }) });
     } catch (error) {
-      return endingOf(error, lease);
+      const ending = endingOf(error, lease);
+      return ending && charged(ending);
     } finally {
       clearTimeout(limit);
       release?.();
