@@ -16,7 +16,11 @@ afterEach(() => {
   for (const one of stopping.splice(0)) one.abort();
 });
 
-const start = (engine: Partial<Engine>, selfTest: () => Promise<void> = async () => {}) => {
+const start = (
+  engine: Partial<Engine>,
+  selfTest: () => Promise<void> = async () => {},
+  everyMilliseconds: number = 1,
+) => {
   const stop = new AbortController();
   stopping.push(stop);
   const states: ReadinessState[] = [];
@@ -30,7 +34,7 @@ const start = (engine: Partial<Engine>, selfTest: () => Promise<void> = async ()
       for (const one of heard) one();
     },
     log,
-    everyMilliseconds: 1,
+    everyMilliseconds,
   });
   const watching = readiness.watch(stop.signal);
   /** Resolves when so many changes were told. */
@@ -121,6 +125,42 @@ describe("readiness", () => {
     alive = true;
     await waiting;
     expect(tests).toBe(2);
+  });
+
+  it("is lost with a connection, though the engine answers, until the golden image passed once more", async () => {
+    let lostConnections = 3;
+    let tests = 0;
+    const { readiness, states, changes } = start(
+      { lostConnections: () => lostConnections },
+      async () => {
+        tests += 1;
+      },
+      3_600_000,
+    );
+    await changes(1);
+    expect((await readiness.check()).ready).toBe(true);
+    expect(tests).toBe(1);
+    lostConnections = 4;
+    expect(await readiness.check()).toMatchObject({
+      ready: false,
+      reason: "The engine was connected anew and is being tested.",
+    });
+    await changes(3);
+    expect(states.map(({ ready }) => ready)).toEqual([true, false, true]);
+    expect(tests).toBe(2);
+    expect((await readiness.check()).ready).toBe(true);
+  });
+
+  it("is not given by a golden image that passed before the connection was lost", async () => {
+    let lostConnections = 0;
+    let tests = 0;
+    const { readiness, changes } = start({ lostConnections: () => lostConnections }, async () => {
+      tests += 1;
+      if (tests === 1) lostConnections += 1;
+    });
+    await changes(3);
+    expect(tests).toBe(2);
+    expect(readiness.state().ready).toBe(true);
   });
 
   it("waits for nobody who stopped asking", async () => {

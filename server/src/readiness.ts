@@ -1,4 +1,3 @@
-import { setTimeout as pause } from "node:timers/promises";
 import type { Engine } from "./engines/engine";
 import type { Log } from "./jobs/runs";
 
@@ -37,6 +36,9 @@ export const createReadiness = (deps: ReadinessDeps): Readiness => {
   const { engine, selfTest, onChange, log, everyMilliseconds = 5000 } = deps;
   let state: ReadinessState = { ready: false, reason: "The engine has not been tested yet.", since: new Date() };
   let waiting: (() => void)[] = [];
+  /** Connections that had been lost when the golden image last passed. */
+  let provenAt: number | undefined;
+  let wake = (): void => {};
 
   const become = (ready: boolean, reason?: string): void => {
     const same = state.ready === ready && state.reason === reason;
@@ -61,12 +63,41 @@ export const createReadiness = (deps: ReadinessDeps): Readiness => {
     );
     try {
       await Promise.race([engine.ready(signal), late]);
+      if (state.ready && engine.lostConnections?.() !== provenAt) {
+        become(false, "The engine was connected anew and is being tested.");
+        wake();
+      }
       return true;
     } catch (error) {
       become(false, reasonOf(error));
       return false;
     }
   };
+
+  const test = async (): Promise<void> => {
+    const lostConnections = engine.lostConnections?.();
+    try {
+      await selfTest(engine);
+      provenAt = lostConnections;
+      become(true);
+    } catch (error) {
+      become(false, reasonOf(error));
+    }
+  };
+
+  /** Until the next look at the engine is due, or asked for. */
+  const rest = (signal: AbortSignal): Promise<void> =>
+    new Promise((resolve) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", end);
+        resolve();
+      };
+      const timer = setTimeout(end, everyMilliseconds);
+      signal.addEventListener("abort", end);
+      wake = end;
+      if (signal.aborted) end();
+    });
 
   return {
     state: () => state,
@@ -83,13 +114,8 @@ export const createReadiness = (deps: ReadinessDeps): Readiness => {
       }),
     watch: async (signal) => {
       while (!signal.aborted) {
-        if ((await answers()) && !state.ready) {
-          await selfTest(engine).then(
-            () => become(true),
-            (error: unknown) => become(false, reasonOf(error)),
-          );
-        }
-        await pause(everyMilliseconds, undefined, { signal }).catch(() => {});
+        if ((await answers()) && !state.ready) await test();
+        await rest(signal);
       }
     },
   };
