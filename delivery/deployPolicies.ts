@@ -1,10 +1,11 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { accessStatements, guardStatements } from "./accessStatements";
+import { computeStatements } from "./computeStatements";
+import { dataStatements } from "./dataStatements";
 import type { Place } from "./place";
 import { readStatements } from "./readStatements";
 import { type StackName, stackRights } from "./stackRights";
 import type { Statement } from "./statement";
-import { computeStatements, dataStatements } from "./writeStatements";
 
 /** Hours that a deployment may take: a first one waits for a GPU instance, its images and a model. */
 export const deploymentHours = 2;

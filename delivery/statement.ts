@@ -9,6 +9,9 @@ export interface Statement {
   readonly Condition?: Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>;
 }
 
+/** How most services call it. */
+export const tagging = ["TagResource", "UntagResource"];
+
 /** @param actions without the service: `Describe*` */
 export const allow = (
   service: string,

@@ -1,9 +1,13 @@
 // Does not prove that AWS asks for these rights and no others; a deployment that lacks one names it.
-import { describe, expect, it } from "vitest";
+import * as pulumi from "@pulumi/pulumi";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { accountId, created, physicalName, region } from "../components/testing/cloud";
 import { type RecordedResource, recordGraph } from "../components/testing/graph";
 import { type StackName as MainStack, stackConfig, stackFile } from "../components/testing/stackConfig";
+import { loadConfig } from "../config";
 import { accessStatements, guardStatements } from "./accessStatements";
+import { computeStatements } from "./computeStatements";
+import { dataStatements } from "./dataStatements";
 import { lookOnly } from "./deployPolicies";
 import { pulumiSubject } from "./identity";
 import { readStatements } from "./readStatements";
@@ -11,7 +15,6 @@ import { stackNames, stackRights } from "./stackRights";
 import { readStateStatements, writeStateStatements } from "./stateBackend";
 import { policyDocument, type Statement } from "./statement";
 import { isAllowed } from "./testing/iam";
-import { computeStatements, dataStatements } from "./writeStatements";
 
 const place = { partition: "aws", region, accountId };
 const arn = (service: string, resource: string): string => `arn:aws:${service}:${region}:${accountId}:${resource}`;
@@ -170,6 +173,13 @@ const everything = {
 const network = { "ddn:flowLogs": true, "ddn:interfaceEndpoints": true };
 
 describe("whoever deploys a stack", () => {
+  beforeAll(() => {
+    // What is in the functions plays no part here, and takes long to find out.
+    const empty = { text: "", exportName: "handler", containsSecrets: false, requiredPackages: new Set<string>() };
+    vi.spyOn(pulumi.runtime, "serializeFunction").mockResolvedValue(empty);
+    vi.spyOn(pulumi.runtime, "computeCodePaths").mockResolvedValue(new Map());
+  });
+
   it.each<[MainStack, Readonly<Record<string, unknown>>]>([
     ["dev", { ...everything, ...network }],
     ["prod", everything],
@@ -190,6 +200,8 @@ describe("whoever deploys a stack", () => {
     expect(file["aws:defaultTags"]).toEqual({ tags: { project: "ddn", stack } });
     expect(stackRights[stack].createsNetwork).toBe(file["ddn:vpcId"] === undefined);
     expect(stackRights[stack].keepsData).toBe(file["ddn:keepData"] !== false);
+    stackConfig(stack as MainStack);
+    expect(loadConfig(stack).storage.keepData).toBe(stackRights[stack].keepsData);
   });
 
   it.each([

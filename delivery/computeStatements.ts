@@ -1,116 +1,8 @@
 import type { Place } from "./place";
 import type { StackRights } from "./stackRights";
-import { allow, type Statement } from "./statement";
+import { allow, type Statement, tagging } from "./statement";
 
-/** The same of each service's tagging. */
-const tags = ["TagResource", "UntagResource"];
-
-/**
- * What makes, changes and destroys the resources of one stack, as IAM allows it to be narrowed: by the names that all of
- * them begin with, by the stack where it is part of the name, and by tags where AWS gives things no name.
- * Source of actions and resources: https://docs.aws.amazon.com/service-authorization/latest/reference/
- */
-export const dataStatements = (place: Place, rights: StackRights): readonly Statement[] => {
-  const { partition, region, accountId } = place;
-  const arn = (service: string, resource: string, where = `${region}:${accountId}`): string =>
-    `arn:${partition}:${service}:${where}:${resource}`;
-  const buckets = [arn("s3", "ddn-*", ":")];
-  return [
-    allow(
-      "s3",
-      [
-        "CreateBucket",
-        "DeleteBucket",
-        "DeleteBucketPolicy",
-        "PutBucketCORS",
-        "PutBucketLogging",
-        "PutBucketNotification",
-        "PutBucketOwnershipControls",
-        "PutBucketPolicy",
-        "PutBucketPublicAccessBlock",
-        "PutBucketTagging",
-        "PutBucketVersioning",
-        "PutEncryptionConfiguration",
-        "PutLifecycleConfiguration",
-        ...tags,
-      ],
-      buckets,
-    ),
-    // A bucket goes only when it is empty.
-    ...(rights.keepsData
-      ? []
-      : [
-          allow("s3", ["ListBucketVersions", "ListBucketMultipartUploads"], buckets),
-          allow("s3", ["DeleteObject", "DeleteObjectVersion", "AbortMultipartUpload"], [arn("s3", "ddn-*/*", ":")]),
-        ]),
-    allow(
-      "ecr",
-      [
-        "CreateRepository",
-        "DeleteLifecyclePolicy",
-        "PutImageScanningConfiguration",
-        "PutImageTagMutability",
-        "PutLifecyclePolicy",
-        ...(rights.keepsData ? [] : ["DeleteRepository"]),
-        ...tags,
-        "BatchCheckLayerAvailability",
-        "BatchGetImage",
-        "CompleteLayerUpload",
-        "GetDownloadUrlForLayer",
-        "InitiateLayerUpload",
-        "PutImage",
-        "UploadLayerPart",
-      ],
-      [arn("ecr", "repository/deepdenoising-*")],
-    ),
-    allow("sqs", ["CreateQueue", "DeleteQueue", "SetQueueAttributes", "TagQueue", "UntagQueue"], [arn("sqs", "ddn-*")]),
-    allow("sns", ["CreateTopic", "DeleteTopic", "SetTopicAttributes", "Subscribe", ...tags], [arn("sns", "ddn-*")]),
-    allow("sns", ["Unsubscribe"], ["*"]),
-    allow(
-      "logs",
-      [
-        "AssociateKmsKey",
-        "CreateLogGroup",
-        "DeleteLogGroup",
-        "DeleteRetentionPolicy",
-        "DisassociateKmsKey",
-        "PutRetentionPolicy",
-        ...tags,
-      ],
-      ["ddn-*", "/aws/lambda/ddn-*", "/ecs/ddn-*"].map((group) => arn("logs", `log-group:${group}`)),
-    ),
-    // How a gateway comes to write its access log.
-    // Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging.html
-    allow(
-      "logs",
-      [
-        "CreateLogDelivery",
-        "DeleteLogDelivery",
-        "DescribeResourcePolicies",
-        "GetLogDelivery",
-        "ListLogDeliveries",
-        "PutResourcePolicy",
-        "UpdateLogDelivery",
-      ],
-      ["*"],
-    ),
-    allow("cloudwatch", ["DeleteAlarms", "PutMetricAlarm", ...tags], [arn("cloudwatch", "alarm:ddn-*")]),
-    allow("cloudwatch", ["DeleteDashboards", "PutDashboard"], [arn("cloudwatch", "dashboard/ddn-*", `:${accountId}`)]),
-    allow("budgets", ["ModifyBudget", ...tags], [arn("budgets", "budget/ddn-*", `:${accountId}`)]),
-    allow(
-      "ssm",
-      ["AddTagsToResource", "DeleteParameter", "PutParameter", "RemoveTagsFromResource"],
-      [arn("ssm", `parameter/ddn/${rights.stackPattern}/*`)],
-    ),
-    // A key has no name; once it is made, its tag tells whose it is.
-    allow("kms", ["CreateKey", "CreateGrant", "EnableKeyRotation", "TagResource", "UpdateKeyDescription"], ["*"]),
-    allow("kms", ["DisableKeyRotation", "PutKeyPolicy", "ScheduleKeyDeletion", "UntagResource"], ["*"], {
-      StringEquals: { "aws:ResourceTag/project": "ddn" },
-    }),
-  ];
-};
-
-/** Networks, instances, containers and the load balancer. */
+/** The same for networks, instances, containers, functions, the load balancer and the gateway. */
 export const computeStatements = (place: Place, rights: StackRights): readonly Statement[] => {
   const { partition, region, accountId } = place;
   const arn = (service: string, resource: string): string =>
@@ -186,7 +78,7 @@ export const computeStatements = (place: Place, rights: StackRights): readonly S
         "UpdateCluster",
         "UpdateClusterSettings",
         "UpdateService",
-        ...tags,
+        ...tagging,
       ],
       ["capacity-provider/ddn-*", "cluster/ddn-*", "service/ddn-*", "task-definition/ddn-*"].map((each) =>
         arn("ecs", each),
@@ -225,7 +117,7 @@ export const computeStatements = (place: Place, rights: StackRights): readonly S
         "PutScalingPolicy",
         "PutScheduledAction",
         "RegisterScalableTarget",
-        ...tags,
+        ...tagging,
       ],
       [arn("application-autoscaling", "scalable-target/*")],
     ),
@@ -238,7 +130,7 @@ export const computeStatements = (place: Place, rights: StackRights): readonly S
         "DeleteFunctionConcurrency",
         "PutFunctionConcurrency",
         "RemovePermission",
-        ...tags,
+        ...tagging,
         "UpdateFunctionCode",
         "UpdateFunctionConfiguration",
       ],
@@ -247,7 +139,7 @@ export const computeStatements = (place: Place, rights: StackRights): readonly S
     // Gateways go by number.
     allow(
       "apigateway",
-      ["DELETE", "PATCH", "POST", "PUT", ...tags],
+      ["DELETE", "PATCH", "POST", "PUT", ...tagging],
       ["/apis", "/apis/*", "/domainnames", "/domainnames/*", "/tags/*", "/vpclinks", "/vpclinks/*"].map(
         (path) => `arn:${partition}:apigateway:${region}::${path}`,
       ),
