@@ -193,7 +193,12 @@ describe("denoisePage", () => {
     expect(equal(samples, before)).toBe(true);
   });
 
-  it("keeps one tile more under way than the engine runs at once, and no more", async () => {
+  it.each([
+    ["as many tiles as the engine runs at once, where tiles are all that counts", { concurrency: 2 }, 3],
+    ["as many tiles as the engine runs at once, where these are few", { concurrency: 2, pixelsInFlight: 2 ** 20 }, 3],
+    ["the pixels that keep the engine busy, and one tile that waits", { concurrency: 16, pixelsInFlight: 20_000 }, 4],
+    ["one large tile that keeps the engine busy, and one that waits", { concurrency: 16, pixelsInFlight: 128 }, 3],
+  ])("holds one tile more than %s", async (_, needs, expected) => {
     let running = 0;
     let most = 0;
     const denoise = async ({ image }: Tile) => {
@@ -205,10 +210,10 @@ describe("denoisePage", () => {
     await denoisePage({
       samples: noisy(500, 300),
       page: grey(500, 300),
-      engine: engineOf(box, { denoise }),
+      engine: engineOf(box, { denoise, ...needs }),
       options: full,
     });
-    expect(most).toBe(3);
+    expect(most).toBe(expected);
   });
 
   it("stops between tiles when aborted, with the signal's reason, and asks for no more", async () => {

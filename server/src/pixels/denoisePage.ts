@@ -4,7 +4,8 @@ import type { PageHeader, Samples } from "../images/image";
 import { blend } from "./blend";
 import { estimateNoise, type Noise, sigmaAt } from "./noise";
 import { pageParams, valueRange } from "./params";
-import { cutTile, type Plane, type PlannedTile, pasteCore, planTiles, tilesOf } from "./tiles";
+import { measureQuality } from "./quality";
+import { cutTile, type Plane, type PlannedTile, pasteCore, planTiles, type TilePlan, tilesOf } from "./tiles";
 
 export interface DenoisePageArgs {
   /** The page as decoded; read only. */
@@ -33,7 +34,16 @@ interface Work {
 /**
  * Denoises one page: one noise estimate and one set of parameters per channel, tile by tile through the engine.
  * A channel without noise is its own best estimate and is not sent, nor is anything at strength 0.
- * Holds the input, a result of the same size, and `engine.concurrency` + 1 tiles.
+ * Holds the input, a result of the same size, and the tiles of its lanes (`lanesFor`).
+/** How many tiles are held at a time: what keeps the engine busy, one that waits, and one that is cut or pasted meanwhile. */
+const lanesFor = (
+  { concurrency, pixelsInFlight = Number.POSITIVE_INFINITY }: Engine,
+  { rows, columns }: TilePlan,
+): number => {
+  const largest = Math.max(...rows.map(({ size }) => size)) * Math.max(...columns.map(({ size }) => size));
+  return Math.min(concurrency, Math.ceil(pixelsInFlight / largest) + 1) + 1;
+};
+
  * @throws what the engine throws, or the signal's reason; no tile is under way any more by then
  */
 export const denoisePage = async ({
@@ -75,7 +85,7 @@ export const denoisePage = async ({
       onTile?.();
     }
   };
-  const lanes = Array.from({ length: engine.concurrency + 1 }, () =>
+  const lanes = Array.from({ length: lanesFor(engine, plan) }, () =>
     lane().catch((reason: unknown) => failure.abort(reason)),
   );
   await Promise.all(lanes);
