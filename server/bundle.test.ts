@@ -1,6 +1,6 @@
 // Does not prove that Docker builds server/Dockerfile: it runs the same command on another base and starts what that wrote.
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { mkdtemp, readdir, rm, symlink } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
@@ -50,6 +50,28 @@ const end = (more: Record<string, string>): Promise<{ code: number; stderr: stri
     ({ code, stderr }: { code: number; stderr: string }) => ({ code, stderr }),
   );
 
+/** Starts the server as the image does; returns when it listens. */
+const start = async (more: Record<string, string>): Promise<{ server: ChildProcess; url: string }> => {
+  const server = spawn(process.execPath, ["--no-warnings", "--enable-source-maps", "main.js"], {
+    cwd: app,
+    env: environment(more),
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  for await (const line of createInterface({ input: server.stdout })) {
+    const { msg, url } = JSON.parse(line) as { msg: string; url?: string };
+    if (msg !== "listening" || url === undefined) continue;
+    server.stdout.resume();
+    return { server, url };
+  }
+  throw new Error("The server ended before it listened.");
+};
+
+const stop = async (server: ChildProcess): Promise<void> => {
+  const ended = new Promise((resolve) => server.once("exit", resolve));
+  server.kill("SIGTERM");
+  expect(await ended).toBe(0);
+};
+
 const files = async (): Promise<string[]> => (await readdir(app, { recursive: true })).sort();
 
 describe("the bundled server", () => {
@@ -60,6 +82,26 @@ describe("the bundled server", () => {
     expect(packages.sort()).toEqual(["@img", "detect-libc", "sharp"]);
     const images = await readdir(path.join(app, "node_modules/@img"));
     expect(images.filter((name) => !/^(colour|sharp-(libvips-)?[a-z]+-[a-z0-9]+)$/.test(name))).toEqual([]);
+  });
+
+  it("holds the model that is in Triton's image, by whose metadata it knows how to cut tiles", async () => {
+    const [ours, theirs] = await Promise.all(
+      [path.join(app, "model.onnx"), path.join(root, "server/triton/models/ddn/1/model.onnx")].map((file) =>
+        readFile(file),
+      ),
+    );
+    expect(ours.equals(theirs)).toBe(true);
+  });
+
+  it("starts without onnxruntime where Triton computes, and says that Triton is not there yet", async () => {
+    const { server, url } = await start({
+      DDN_ENGINE: "triton",
+      TRITON_URL: "http://127.0.0.1:1",
+      DDN_MODEL: path.join(app, "model.onnx"),
+    });
+    const healthz = async () => (await fetch(`${url}/healthz`)).json();
+    await expect.poll(healthz).toMatchObject({ code: "engine_unavailable", detail: "Triton cannot be reached." });
+    await stop(server);
   });
 
   it("says what it lacks when asked for the engine that is left out", async () => {
@@ -83,30 +125,13 @@ describe("the bundled server", () => {
     beforeAll(async () => {
       await symlink(path.join(root, "node_modules/onnxruntime-node"), path.join(app, "node_modules/onnxruntime-node"));
       before = await files();
-      server = spawn(process.execPath, ["--no-warnings", "--enable-source-maps", "main.js"], {
-        cwd: app,
-        env: environment({
-          DDN_ENGINE: "onnx",
-          DDN_THREADS: "1",
-          DDN_MODEL: path.join(root, "server/triton/models/ddn/1/model.onnx"),
-        }),
-        stdio: ["ignore", "pipe", "inherit"],
-      });
-      if (server.stdout === null) throw new Error("no output to read");
-      for await (const line of createInterface({ input: server.stdout })) {
-        const { msg, url: listening } = JSON.parse(line) as { msg: string; url?: string };
-        if (msg === "listening" && listening !== undefined) {
-          url = listening;
-          break;
-        }
-      }
-      server.stdout.resume();
+      ({ server, url } = await start({
+        DDN_ENGINE: "onnx",
+        DDN_THREADS: "1",
+        DDN_MODEL: path.join(app, "model.onnx"),
+      }));
     });
-    afterAll(async () => {
-      const ended = new Promise((resolve) => server.once("exit", resolve));
-      server.kill("SIGTERM");
-      expect(await ended).toBe(0);
-    });
+    afterAll(() => stop(server));
 
     it("starts from nothing but its own folder and answers", async () => {
       const alive = await fetch(`${url}/livez`);

@@ -3,9 +3,9 @@ import path from "node:path";
 import { build } from "esbuild";
 
 /**
- * `node --import tsx server/bundle.ts FOLDER` writes all that the API server needs to run: itself, bundled, and the
- * packages that cannot be. server/Dockerfile makes its image of it. onnxruntime-node stays out: beside Triton its 200 MB
- * would never be used.
+ * `node --import tsx server/bundle.ts FOLDER` writes all that the API server needs to run: itself, bundled, the packages
+ * that cannot be, and the model, whose metadata Triton does not tell. server/Dockerfile makes its image of it.
+ * onnxruntime-node stays out: beside Triton its 200 MB would never be used.
  */
 
 interface Manifest {
@@ -16,6 +16,7 @@ interface Manifest {
 /** Has native libraries, which lie in packages of their own. */
 const unbundled = ["sharp"];
 const leftOut = ["onnxruntime-node"];
+const model = "triton/models/ddn/1/model.onnx";
 
 const manifestOf = (folder: string): Promise<Manifest | undefined> =>
   readFile(path.join(folder, "package.json"), "utf8").then(JSON.parse, () => undefined);
@@ -58,6 +59,7 @@ const main = async (target: string | undefined): Promise<void> => {
     logLevel: "warning",
   });
   for (const name of unbundled) await copyPackage(name, __dirname, path.resolve(target));
+  await cp(path.join(__dirname, model), path.join(path.resolve(target), path.basename(model)));
 };
 
 main(process.argv[2]).catch((error: unknown) => {

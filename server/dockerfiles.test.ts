@@ -1,5 +1,7 @@
 // Does not prove that Docker builds the images; server/bundle.test.ts starts what the API server's one is made of.
-import { readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { contextFiles } from "../components/buildContext";
@@ -61,6 +63,20 @@ describe.each([
   it("fetches nothing that no lock file or tag names", () => {
     expect(valuesOf(dockerfile, "ADD")).toEqual([]);
     for (const command of valuesOf(dockerfile, "RUN")) expect(command).not.toMatch(/curl|wget|apt|npm install|npx/);
+  });
+});
+
+describe("the model repository in Triton's image", () => {
+  it("says in its configuration which file it holds, so that the server can compare", async () => {
+    const [command] = valuesOf("server/triton/Dockerfile", "RUN").filter((value) => value.includes("model_sha256"));
+    const folder = mkdtempSync(path.join(tmpdir(), "ddn-models-"));
+    const models = path.join(root, "server/triton/models");
+    cpSync(models, folder, { recursive: true });
+    execFileSync("sh", ["-c", command.replaceAll("/models", folder)]);
+    const config = parseText(readFileSync(path.join(folder, "ddn/config.pbtxt"), "utf8"));
+    rmSync(folder, { recursive: true });
+    const { sha256 } = await readModel(path.join(models, "ddn/1/model.onnx"));
+    expect(map(config, "parameters").model_sha256).toEqual([["string_value", sha256]]);
   });
 });
 
