@@ -1,12 +1,14 @@
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { expected } from "../contract/problem";
 
 const help = `Starts the whole platform on this machine: S3, SQS, the server and the gateway.
 
-  npm start -- [--port PORT] [--data DIR]
+  npm start -- [--port PORT] [--data DIR] [--model FILE]
 
   --port PORT  where the gateway and the console serve; 0 takes any free port (default 8080)
   --data DIR   where buckets, queues, keys and logs lie (default .ddn/)
+  --model FILE another ONNX model of the contract (npx ddn model check FILE tells whether it is one)
   --help       shows this
 
 Ctrl-C stops everything. The next start finds the same files and jobs.`;
@@ -21,6 +23,7 @@ interface Arguments {
   readonly help: boolean;
   readonly port: number;
   readonly data: string;
+  readonly model?: string;
 }
 
 const parseArguments = (args: readonly string[]): Arguments => {
@@ -30,13 +33,14 @@ const parseArguments = (args: readonly string[]): Arguments => {
       options: {
         port: { type: "string", default: "8080" },
         data: { type: "string", default: ".ddn/" },
+        model: { type: "string" },
         help: { type: "boolean", short: "h", default: false },
       },
     });
     if (!/^\d{1,5}$/.test(values.port) || Number(values.port) > 65_535) {
       throw new UsageError(expected("a port from 0 to 65535", "--port", values.port));
     }
-    return { help: values.help, port: Number(values.port), data: values.data };
+    return { ...values, port: Number(values.port) };
   } catch (error) {
     throw error instanceof UsageError ? error : new UsageError(error instanceof Error ? error.message : String(error));
   }
@@ -53,7 +57,7 @@ const checkNode = (): void => {
 };
 
 const main = async (): Promise<void> => {
-  const { help: wantsHelp, port, data } = parseArguments(process.argv.slice(2));
+  const { help: wantsHelp, port, data, model } = parseArguments(process.argv.slice(2));
   if (wantsHelp) {
     console.log(help);
     return;
@@ -71,7 +75,13 @@ const main = async (): Promise<void> => {
     process.exitCode = 1;
     stop();
   };
-  const twin = await startTwin({ port, directory: data, log: console.error, onFailure: failed });
+  const twin = await startTwin({
+    port,
+    directory: data,
+    ...(model === undefined ? {} : { serverEnvironment: { DDN_MODEL: resolve(model) } }),
+    log: console.error,
+    onFailure: failed,
+  });
   stop = () => {
     stop = () => {};
     console.log("stopping …");

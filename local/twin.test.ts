@@ -237,6 +237,7 @@ describe("npm start", () => {
     [["--prot", "1"], "Unknown option '--prot'"],
     [["--port", "99999"], 'Expected a port from 0 to 65535 for `--port` but received "99999".'],
     [["extra"], "Unexpected argument 'extra'"],
+    [["--model"], "Option '--model <value>' argument missing"],
   ])("refuses %j with status 2", async (args, message) => {
     const { child, output } = start(...args);
     expect((await once(child, "close"))[0]).toBe(2);
@@ -248,6 +249,16 @@ describe("npm start", () => {
     const { child, output } = start("--help");
     expect((await once(child, "close"))[0]).toBe(0);
     expect(output()).toContain("--data DIR");
+  });
+
+  it("takes another model", async () => {
+    const directory = temporary();
+    const { child, output } = start("--port", "0", "--data", directory, "--model", "nowhere.onnx");
+    expect((await once(child, "close"))[0]).toBe(1);
+    expect(output()).toContain(
+      `Expected the path of an ONNX model for \`DDN_MODEL\` but received "${join(root, "nowhere.onnx")}"`,
+    );
+    rmSync(directory, { recursive: true });
   });
 
   it.each(["SIGINT", "SIGKILL"] as const)("leaves nothing running after %s", async (signal) => {
