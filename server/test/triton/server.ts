@@ -6,11 +6,12 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 
 /** What setup.sh has put there, if it was run. */
-const program = join(process.env.DDN_TRITON_HOME ?? join(__dirname, ".server"), "tritonserver");
+const folder = process.env.DDN_TRITON_HOME ?? join(__dirname, ".server");
+const program = join(folder, "tritonserver");
 
-export const tritonIsInstalled = existsSync(program);
+export const tritonIsInstalled = existsSync(join(folder, "installed"));
 
-export const howToInstallTriton = `There is no Triton server at ${program}. Get it with \`${join(__dirname, "setup.sh")}\` (needs Python 3.11).`;
+export const howToInstallTriton = `There is no Triton server in ${folder}. Get it with \`${join(__dirname, "setup.sh")}\` (needs Python 3.11).`;
 
 export const modelsFolder = join(__dirname, "models");
 

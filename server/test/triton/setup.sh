@@ -6,7 +6,7 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
-folder=${1:-${DDN_TRITON_HOME:-$here/.server}}
+folder=$(realpath -m "${1:-${DDN_TRITON_HOME:-$here/.server}}")
 packages=(nvidia-pytriton==0.7.0 numpy==1.26.4 onnxruntime==1.23.2)
 installed=$(printf '%s\n' "${packages[@]}")
 
@@ -16,6 +16,7 @@ if [ "$(cat "$folder/installed" 2>/dev/null)" = "$installed" ]; then
 fi
 
 mkdir -p "$folder"
+rm -f "$folder/installed"
 python3.11 -m venv --clear "$folder/venv"
 # Without dependencies: of PyTriton only the server inside is used, of ONNX Runtime only its sessions.
 "$folder/venv/bin/pip" install --quiet --no-cache-dir --disable-pip-version-check --no-deps --only-binary :all: "${packages[@]}"
