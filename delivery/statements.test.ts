@@ -1,6 +1,5 @@
 // Does not prove that AWS asks for these rights and no others; a deployment that lacks one names it.
-import * as pulumi from "@pulumi/pulumi";
-import { beforeAll, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { accountId, created, physicalName, region } from "../components/testing/cloud";
 import { type RecordedResource, recordGraph } from "../components/testing/graph";
 import { type StackName as MainStack, stackConfig, stackFile } from "../components/testing/stackConfig";
@@ -162,7 +161,7 @@ const context = (resource: RecordedResource) => ({
   ...(typeof resource.props.policyArn === "string" ? { "iam:PolicyARN": resource.props.policyArn } : {}),
 });
 
-/** As much as the stacks can be asked for at once. */
+/** As much as a stack can be asked for at once. */
 const everything = {
   "ddn:wakeSchedule": "cron(0 8 ? * MON-FRI *)",
   "ddn:uploadPrefix": "in/",
@@ -173,16 +172,9 @@ const everything = {
 const network = { "ddn:flowLogs": true, "ddn:interfaceEndpoints": true };
 
 describe("whoever deploys a stack", () => {
-  beforeAll(() => {
-    // What is in the functions plays no part here, and takes long to find out.
-    const empty = { text: "", exportName: "handler", containsSecrets: false, requiredPackages: new Set<string>() };
-    vi.spyOn(pulumi.runtime, "serializeFunction").mockResolvedValue(empty);
-    vi.spyOn(pulumi.runtime, "computeCodePaths").mockResolvedValue(new Map());
-  });
-
   it.each<[MainStack, Readonly<Record<string, unknown>>]>([
     ["dev", { ...everything, ...network }],
-    ["prod", everything],
+    ["prod", {}],
   ])("may make everything that %s is made of", async (stack, changes) => {
     stackConfig(stack, changes);
     const { resources } = await recordGraph("./index.ts", { stack });
