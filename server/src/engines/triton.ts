@@ -51,17 +51,31 @@ export const createTritonEngine = async ({
   const send = async (batch: Batch, signal: AbortSignal): Promise<Uint16Array> => {
     const until = performance.now() + timeoutMilliseconds;
     let pauseMilliseconds = firstPauseMilliseconds;
+    let refused: TritonError | undefined;
     for (let attempt = 1; ; attempt++) {
       try {
         return await transport.infer(batch, Math.max(1, until - performance.now()), signal);
       } catch (error) {
-        const remedy = error instanceof TritonError && !signal.aborted && !closed ? error.remedy : "none";
-        if (remedy === "again at once" && attempt === 1) continue;
-        if (remedy !== "again later" || performance.now() + pauseMilliseconds >= until) throw error;
+        if (!(error instanceof TritonError) || signal.aborted || closed) throw error;
+        if (error.remedy === "again at once" && attempt === 1) continue;
+        // The queue was full, and this last attempt came too late: that it was full is the reason.
+        if (error.remedy !== "again later") throw error.code === "engine_timeout" ? (refused ?? error) : error;
+        if (performance.now() + pauseMilliseconds >= until) throw error;
+        refused = error;
         await pause(pauseMilliseconds, undefined, { signal });
         pauseMilliseconds = Math.min(longestPauseMilliseconds, pauseMilliseconds * 2);
       }
     }
+  };
+
+  const compare = async (signal: AbortSignal): Promise<void> => {
+    await transport.modelReady(signal);
+    const lostConnections = transport.lostConnections();
+    if (comparedAt === lostConnections) return;
+    const served = await transport.servedModel(signal);
+    checkServed(served, model);
+    mostTiles = Math.max(1, served.maxBatchSize);
+    comparedAt = lostConnections;
   };
 
   const batches = createBatches(() => mostTiles, send);
@@ -79,13 +93,9 @@ export const createTritonEngine = async ({
     ready: async (signal = AbortSignal.timeout(timeoutMilliseconds)) => {
       signal.throwIfAborted();
       if (closed) throw closedError();
-      await transport.modelReady(signal);
-      const lostConnections = transport.lostConnections();
-      if (comparedAt === lostConnections) return;
-      const served = await transport.servedModel(signal);
-      checkServed(served, model);
-      mostTiles = Math.max(1, served.maxBatchSize);
-      comparedAt = lostConnections;
+      await compare(signal).catch((error: unknown) => {
+        throw signal.aborted ? signal.reason : error;
+      });
     },
     lostConnections: transport.lostConnections,
     load: batches.load,

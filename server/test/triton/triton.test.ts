@@ -215,15 +215,17 @@ describe.runIf(tritonIsInstalled).each(["http", "grpc"] as const)("the triton en
     const tiles = Array.from({ length: 12 }, (_, index) => slowTile(20 + index));
     const denoised = await Promise.all(tiles.map((tile) => engine.denoise(tile, params)));
     expect(denoised.map(([first]) => first)).toEqual(tiles.map(({ image: [first] }) => first));
+    // A refusal is an answer: the connection that brought it serves on.
+    expect(engine.lostConnections?.()).toBe(0);
   });
 
   it("is overloaded when the queue stays full until the timeout", async () => {
     const patient = await engineOf("slow_ddn");
-    const occupying = [patient.denoise(slowTile(1500), params)];
+    const occupying = [patient.denoise(slowTile(3000), params)];
     await patient.ready();
     occupying.push(patient.denoise(slowTile(1), params));
     await expect.poll(pending, soon).toBe(1);
-    const engine = await engineOf("slow_ddn", { timeoutMilliseconds: 200 });
+    const engine = await engineOf("slow_ddn", { timeoutMilliseconds: 600 });
     await expect(engine.denoise(slowTile(1), params)).rejects.toMatchObject({
       code: "overloaded",
       message: "Triton's queue is full.",

@@ -38,7 +38,7 @@ export const late = (milliseconds: number): TritonError =>
 export const unexpected = (message: string): TritonError => new TritonError("engine_unavailable", message, "none");
 
 /** gRPC's numbers of what is told apart. Source: https://grpc.io/docs/guides/status-codes/ */
-export const grpcStatus = { ok: 0, cancelled: 1, deadlineExceeded: 4, notFound: 5, unavailable: 14 } as const;
+export const grpcStatus = { ok: 0, deadlineExceeded: 4, notFound: 5, unavailable: 14 } as const;
 
 /**
  * An answer that is a refusal, by Triton's words, since they alone tell a full queue, a tile that waited too long and a server

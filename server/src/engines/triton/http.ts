@@ -1,6 +1,7 @@
 import { Agent, type ClientRequest, type IncomingMessage, type RequestOptions, request as sendHttp } from "node:http";
 import { request as sendHttps, Agent as TlsAgent } from "node:https";
 import type { Socket } from "node:net";
+import { EngineError } from "../engine";
 import { type Batch, batchPixels, imageBytes, inputHeads, outputHead, paramsBytes, type TensorHead } from "./batch";
 import { mostRequests } from "./batches";
 import { late, lost, refusal, type TritonError, unexpected, unreachable } from "./failure";
@@ -106,8 +107,7 @@ const parseServedModel = (text: string): ServedModel => {
 
 /** KServe v2 over HTTP/1.1 with the binary extension, on connections that are kept. */
 export const httpTransport = ({ url, modelName }: TransportOptions): Transport => {
-  const { protocol, hostname, port } = new URL(url);
-  const tls = protocol === "https:";
+  const tls = new URL(url).protocol === "https:";
   const send = tls ? sendHttps : sendHttp;
   const agent = new (tls ? TlsAgent : Agent)({
     keepAlive: true,
@@ -128,8 +128,9 @@ export const httpTransport = ({ url, modelName }: TransportOptions): Transport =
     });
   };
 
-  /** One request; what fails before an answer has begun means that nothing was lost but the connection. */
+  /** One request and its answer. What is neither a refusal nor a wrong answer is the connection's fault. */
   const exchange = async <T>(
+    path: string,
     options: RequestOptions,
     parts: readonly Buffer[],
     read: (response: IncomingMessage) => Promise<T>,
@@ -138,14 +139,9 @@ export const httpTransport = ({ url, modelName }: TransportOptions): Transport =
     let request: ClientRequest | undefined;
     try {
       const response = await new Promise<IncomingMessage>((resolve, reject) => {
-        request = send({
-          hostname,
-          port,
-          ...options,
-          path: `/v2/models/${encodeURIComponent(modelName)}${options.path}`,
-        });
+        request = send(new URL(`/v2/models/${encodeURIComponent(modelName)}${path}`, url), options);
         request.once("response", resolve);
-        request.once("error", (error: NodeJS.ErrnoException) => {
+        request.on("error", (error: NodeJS.ErrnoException) => {
           const connected = error.syscall !== "connect" && error.syscall !== "getaddrinfo";
           reject(connected ? lost(error) : unreachable(error));
         });
@@ -160,7 +156,7 @@ export const httpTransport = ({ url, modelName }: TransportOptions): Transport =
     } catch (error) {
       // An answer that was not read to its end leaves the connection of no use.
       request?.destroy();
-      throw error instanceof Error && error.name !== "EngineError" ? lost(error) : error;
+      throw error instanceof EngineError ? error : lost(error);
     }
   };
 
@@ -175,7 +171,8 @@ export const httpTransport = ({ url, modelName }: TransportOptions): Transport =
     let timer: NodeJS.Timeout | undefined;
     let over: TritonError | undefined;
     return exchange(
-      { agent, method: "POST", path: "/infer", headers },
+      "/infer",
+      { agent, method: "POST", headers },
       parts,
       (response) => readAnswer(response, batch),
       (request) => {
@@ -194,7 +191,7 @@ export const httpTransport = ({ url, modelName }: TransportOptions): Transport =
 
   /** On a connection of its own: a Triton that stops goes on answering on those it has, and refuses new ones. */
   const ask = (path: string, signal: AbortSignal): Promise<string> =>
-    exchange({ agent: false, method: "GET", path, signal }, [], readText);
+    exchange(path, { agent: false, signal }, [], readText);
 
   return {
     infer,
