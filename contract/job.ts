@@ -63,8 +63,75 @@ export interface NoiseReport {
   readonly sigmaLsb: number;
 }
 
+/** Autocorrelation at distances of 1, 2 and 3 pixels: about 0 for white noise. */
+export interface Correlation {
+  readonly horizontal: readonly number[];
+  readonly vertical: readonly number[];
+}
+
+/**
+ * How one page and channel came out. Everything but `clippedShare` and `seamRatio` is measured over up to 1024 windows
+ * of 16×16 pixels, evenly spread.
+ */
+export interface PlaneQuality {
+  readonly page: number;
+  readonly channel: number;
+  /**
+   * Of the windows that are flat but for noise: root mean square about a fitted plane, as an inspector would measure
+   * SNR in an even region (compare ISO 17636-2), though coarser noise is not in it. Absent where too few are flat.
+   */
+  readonly flat?: {
+    /** Of all windows. */
+    readonly share: number;
+    /** 16-bit steps, and percent of full scale (65535). */
+    readonly sigmaBeforeLsb: number;
+    readonly sigmaBeforePercent: number;
+    readonly sigmaAfterLsb: number;
+    readonly sigmaAfterPercent: number;
+    /** 20·log10(before / after). */
+    readonly snrGainDb: number;
+    /** Of the noise itself, before. */
+    readonly correlation: Correlation;
+  };
+  /** Mean of result − input, 16-bit steps. */
+  readonly meanShiftLsb: number;
+  /** Share of the input's pixels at 0, at full scale, or on a plateau at the page's lowest or highest value. */
+  readonly clippedShare: number;
+  /** What was removed, input − result, in units of the noise at the same brightness. */
+  readonly residual: {
+    readonly correlation: Correlation;
+    /** Pearson's correlation of its magnitude with the gradient's of the result: above 0 where edges were removed. */
+    readonly gradientCorrelation: number;
+    /** How far its autocorrelation exceeds that of the noise itself, at the worst distance: structure, so detail. */
+    readonly structure: number;
+  };
+  /** Mean step across the borders of tiles over that beside them, in the result; absent on a page of one tile. */
+  readonly seamRatio?: number;
+}
+
+export interface QualityReport {
+  /** Pages times channels. */
+  readonly planes: number;
+  /** Medians over all planes; those of noise over the planes with flat parts. */
+  readonly typical: {
+    readonly sigmaBeforeLsb?: number;
+    readonly sigmaAfterLsb?: number;
+    readonly snrGainDb?: number;
+    readonly meanShiftLsb: number;
+    readonly clippedShare: number;
+  };
+  /** The plane whose residual holds most structure. */
+  readonly worst: PlaneQuality;
+  /** The first 64 planes. */
+  readonly each: readonly PlaneQuality[];
+  /** The same in sentences. */
+  readonly words: readonly string[];
+}
+
 export interface JobReport {
+  /** The first 64 planes. */
   readonly noise: readonly NoiseReport[];
+  readonly quality?: QualityReport;
 }
 
 /** One job: the JSON object at `.ddn/jobs/<id>.json` in the out bucket, and the answer to `GET /jobs/{id}`. */

@@ -83,6 +83,73 @@ const exampleJob = {
   input: { bytes: 8390282, etag: '"9b2cf535f27731c974343645a3985328"' },
 };
 
+const number = (description: string): Schema => ({ type: "number", description });
+
+const correlation = (description: string): Schema =>
+  object(
+    {
+      horizontal: list({ type: "number" }, { description: "At 1, 2 and 3 pixels." }),
+      vertical: list({ type: "number" }, { description: "At 1, 2 and 3 pixels." }),
+    },
+    [],
+    { description },
+  );
+
+const planeQuality = (): Schema =>
+  object(
+    {
+      page: count("From 0."),
+      channel: count("From 0."),
+      flat: object(
+        {
+          share: fraction("Of the windows of 16×16 pixels that were looked at."),
+          sigmaBeforeLsb: amount("Root mean square about a fitted plane in the flat windows, steps of 16 bits."),
+          sigmaBeforePercent: amount("The same in percent of full scale."),
+          sigmaAfterLsb: amount("In the result."),
+          sigmaAfterPercent: amount("In the result."),
+          snrGainDb: number(
+            "20·log10(before / after). Acceptance values such as SNRn of ISO 17636-2 belong to the unprocessed image.",
+          ),
+          correlation: correlation("Autocorrelation of the noise itself: about 0 for white noise."),
+        },
+        [],
+        { description: "Where the image is flat but for noise; absent where too little of it is." },
+      ),
+      meanShiftLsb: number("Mean of result − input, steps of 16 bits."),
+      clippedShare: fraction("Of the input's pixels: 0, full scale, or a plateau at the lowest or highest value."),
+      residual: object(
+        {
+          correlation: correlation("Autocorrelation of what was removed, in units of the noise."),
+          gradientCorrelation: number("Of its magnitude with the result's gradient: above 0 where edges were removed."),
+          structure: amount("How far its autocorrelation exceeds the noise's own."),
+        },
+        [],
+        { description: "What was removed: input − result." },
+      ),
+      seamRatio: amount("Mean step across borders of tiles over that beside them; absent on a page of one tile."),
+    },
+    ["flat", "seamRatio"],
+  );
+
+const quality = (): Schema =>
+  object({
+    planes: count("Pages times channels.", 1),
+    typical: object(
+      {
+        sigmaBeforeLsb: amount("Steps of 16 bits."),
+        sigmaAfterLsb: amount("Steps of 16 bits."),
+        snrGainDb: number("Decibels."),
+        meanShiftLsb: number("Steps of 16 bits."),
+        clippedShare: fraction("Of the input's pixels."),
+      },
+      ["sigmaBeforeLsb", "sigmaAfterLsb", "snrGainDb"],
+      { description: "Medians over all pages and channels." },
+    ),
+    worst: { ...planeQuality(), description: "The page and channel whose residual holds most structure." },
+    each: list(planeQuality(), { description: "The first 64 pages and channels." }),
+    words: list({ type: "string" }, { description: "The same in sentences." }),
+  });
+
 // Functions, not values: Pulumi cannot serialise a captured object that has the key `default`.
 const schemas = (): Readonly<Record<string, Schema>> => ({
   Ping: object(
@@ -199,21 +266,31 @@ const schemas = (): Readonly<Record<string, Schema>> => ({
         writeMs: amount("Milliseconds."),
         totalMs: amount("Milliseconds from start to end."),
       }),
-      warnings: list(object({ code: text("Stable, such as tags_lost."), detail: text("For people.") })),
-      report: object({
-        noise: list(
-          object({
-            page: count("From 0."),
-            channel: count("From 0."),
-            a: {
-              type: "number",
-              description: "The noise's variance at a sample v is a·v + b, in units of full scale.",
-            },
-            b: { type: "number" },
-            sigmaLsb: amount("Standard deviation at the page's median value, in steps of 16 bits."),
-          }),
-        ),
-      }),
+      warnings: list(
+        object({
+          code: text("Stable, such as tags_lost, noise_correlated or detail_removed."),
+          detail: text("For people."),
+        }),
+      ),
+      report: object(
+        {
+          noise: list(
+            object({
+              page: count("From 0."),
+              channel: count("From 0."),
+              a: {
+                type: "number",
+                description: "The noise's variance at a sample v is a·v + b, in units of full scale.",
+              },
+              b: { type: "number" },
+              sigmaLsb: amount("Standard deviation at the page's median value, in steps of 16 bits."),
+            }),
+            { description: "The first 64 pages and channels." },
+          ),
+          quality: quality(),
+        },
+        ["quality"],
+      ),
       cost: object({
         gpuSeconds: amount("This job's share of the GPU's busy time."),
         usd: amount("The same at the instance's price."),

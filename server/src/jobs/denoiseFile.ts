@@ -1,7 +1,16 @@
-import type { JobInput, JobOptions, JobTimings, JobWarning, NoiseReport } from "../../../contract/job";
+import type {
+  JobInput,
+  JobOptions,
+  JobReport,
+  JobTimings,
+  JobWarning,
+  NoiseReport,
+  PlaneQuality,
+} from "../../../contract/job";
 import type { Engine } from "../engines/engine";
 import type { ImageHeader, ImageLimits } from "../images/image";
 import type { ImageWriter } from "../images/writer";
+import { jobReport, qualityWarnings } from "../pixels/qualityReport";
 import type { Imaging } from "./imaging";
 import type { Slots } from "./slots";
 
@@ -26,7 +35,7 @@ export interface DenoisedFile {
   readonly input: Required<Pick<JobInput, "width" | "height" | "pages" | "channels" | "bits">>;
   readonly timings: Pick<JobTimings, "decodeMs" | "inferMs" | "encodeMs">;
   readonly warnings: readonly JobWarning[];
-  readonly noise: readonly NoiseReport[];
+  readonly report: JobReport;
 }
 
 /** The samples as decoded, the result, and what libraries hold of one of them on the way. */
@@ -71,6 +80,7 @@ export const denoiseFile = async (
   const writePages = async (
     writer: ImageWriter,
     noise: NoiseReport[],
+    quality: PlaneQuality[],
   ): Promise<Pick<DenoisedFile, "bytes" | "sha256">> => {
     for (const [index, page] of header.pages.entries()) {
       const samples = await timed("decodeMs", () => imaging.decodePage(inputPath, header, index));
@@ -78,6 +88,7 @@ export const denoiseFile = async (
         imaging.denoisePage({ samples, page, engine, options, signal, onTile }),
       );
       noise.push(...denoised.noise.map((found) => ({ page: index, ...found })));
+      quality.push(...denoised.quality.map((found) => ({ page: index, ...found })));
       await timed("encodeMs", () => writer.writePage(denoised.samples));
     }
     return timed("encodeMs", () => writer.finish());
@@ -88,7 +99,8 @@ export const denoiseFile = async (
   try {
     const writer = imaging.createImageWriter(outputPath, header, { software });
     const noise: NoiseReport[] = [];
-    const file = await writePages(writer, noise).catch(async (error: unknown) => {
+    const quality: PlaneQuality[] = [];
+    const file = await writePages(writer, noise, quality).catch(async (error: unknown) => {
       await writer.abort();
       throw error;
     });
@@ -98,8 +110,8 @@ export const denoiseFile = async (
       container: header.container,
       input: { width, height, pages: header.pages.length, channels, bits },
       timings,
-      warnings: lostTags(header),
-      noise,
+      warnings: [...lostTags(header), ...qualityWarnings(quality)],
+      report: jobReport(noise, quality),
     };
   } finally {
     release();

@@ -1,6 +1,7 @@
-import { type Blocks, highCount, sampleBlocks } from "./blocks";
+import { type Blocks, bandCounts, sampleBlocks } from "./blocks";
+import { type FlatNoise, findFlatNoise, isCorrelated } from "./flatNoise";
 import type { Plane } from "./tiles";
-import { surveyValues } from "./values";
+import { surveyValues, type Values } from "./values";
 
 /** How a page's noise grows with its values: the variance of a sample v is a·v + b, both in units of full scale. */
 export interface Noise {
@@ -14,12 +15,22 @@ export interface NoiseEstimate {
   readonly noise: Noise;
   /** The page's median value, in units of full scale. */
   readonly median: number;
+  /** The noise in the page's flat parts, of whatever spectrum; undefined where none are found. */
+  readonly flat: FlatNoise | undefined;
+  readonly clippedShare: number;
 }
 
 /** Standard deviation of the noise at `value`; both in units of full scale. */
 export const sigmaAt = ({ a, b }: Noise, value: number): number => Math.sqrt(Math.max(0, a * value + b));
 
 const fullScale = 65535;
+
+/** The noise's variance at a value, both in 16-bit steps. */
+export const varianceLsb =
+  ({ a, b }: Noise) =>
+  (value: number): number =>
+    Math.max(0, a * value * fullScale + b * fullScale ** 2);
+
 /** Stretches of brightness that the blocks are sorted into; none of them with fewer than `minBlocks` blocks to choose from. */
 const maxStretches = 24;
 const minBlocks = 200;
@@ -102,15 +113,18 @@ const fitLine = (points: readonly Point[]): Line => {
   return line;
 };
 
-/** The noise over brightness, from the flat blocks; which blocks are flat is judged by the noise of the round before. */
-const fitNoise = ({ mean, low, high }: Blocks): Line => {
+/**
+ * The noise over brightness, from the flat blocks; which blocks are flat is judged by the noise of the round before.
+ * White noise is the same in all bands, and texture only adds: the lowest band tells.
+ */
+const fitNoise = ({ mean, low, bands }: Blocks): Line => {
   const count = mean.length;
   const [darkest, brightest] = [mean[0], mean[count - 1]];
   const brightnessOf = (block: number) => (brightest > darkest ? (mean[block] - darkest) / (brightest - darkest) : 0);
   const stretches = Math.max(1, Math.min(maxStretches, Math.floor(count / minBlocks)));
   let line: Line | undefined;
   for (let round = 0; round < rounds; round++) {
-    const points: Point[] = [];
+    const points: Point[][] = bands.map(() => []);
     for (let stretch = 0; stretch < stretches; stretch++) {
       const start = Math.floor((stretch * count) / stretches);
       const end = Math.floor(((stretch + 1) * count) / stretches);
@@ -122,28 +136,25 @@ const fitNoise = ({ mean, low, high }: Blocks): Line => {
         if (low[block] <= limit) flat.push(block);
       }
       if (flat.length < minFlat) continue;
-      points.push({
-        value: flat.reduce((sum, block) => sum + brightnessOf(block), 0) / flat.length,
-        variance: median(Float64Array.from(flat, (block) => high[block]).sort()) / medianOverMean(highCount),
-        weight: flat.length,
-      });
+      const value = flat.reduce((sum, block) => sum + brightnessOf(block), 0) / flat.length;
+      for (const [band, energies] of bands.entries()) {
+        const variance = median(Float64Array.from(flat, (block) => energies[block]).sort());
+        points[band].push({ value, variance: variance / medianOverMean(bandCounts[band]), weight: flat.length });
+      }
     }
-    if (points.length === 0) break;
-    line = fitLine(points);
+    if (points[0].length === 0) break;
+    line = points.map(fitLine).reduce((one, other) => (heightAt(other, 0.5) < heightAt(one, 0.5) ? other : one));
   }
   return line ?? { dark: 0, bright: 0 };
 };
 
 /**
- * Estimates a page's noise from its flat parts: white, of a variance that grows in line with the values. Textured,
- * clipped and blank parts do not count, nor does what rounding to the page's own steps adds. A page without noise, or
- * narrower or lower than 8 pixels, has none. Examines about a million pixels at most, always the same ones.
+ * White noise of a variance that grows in line with the values. Textured, clipped and blank parts do not count, nor does
+ * what rounding to the page's own steps adds. A page without noise, or narrower or lower than 8 pixels, has none.
  */
-export const estimateNoise = (plane: Plane): NoiseEstimate => {
-  const values = surveyValues(plane);
-  const middle = values.median / fullScale;
+const whiteNoise = (plane: Plane, values: Values): Noise => {
   const blocks = sampleBlocks(plane, values);
-  const none = { noise: { a: 0, b: 0 }, median: middle };
+  const none = { a: 0, b: 0 };
   if (values.levels < minLevels || blocks.mean.length === 0) return none;
   const line = fitNoise(blocks);
   const rounding = values.step ** 2 / 12;
@@ -152,5 +163,18 @@ export const estimateNoise = (plane: Plane): NoiseEstimate => {
   // Between blocks' means, not single pixels, which lie beyond the signal by the noise itself.
   const [darkest, brightest] = [blocks.mean[0], blocks.mean[blocks.mean.length - 1]];
   const slope = brightest > darkest ? (bright - dark) / (brightest - darkest) : 0;
-  return { noise: { a: slope / fullScale, b: (dark - slope * darkest) / fullScale ** 2 }, median: middle };
+  return { a: slope / fullScale, b: (dark - slope * darkest) / fullScale ** 2 };
+};
+
+/**
+ * Estimates a page's noise. Where neighbouring pixels share it, high frequencies hold too little of it: then the white
+ * noise is raised to the variance that the flat parts show. Examines about a million pixels at most, always the same ones.
+ */
+export const estimateNoise = (plane: Plane): NoiseEstimate => {
+  const values = surveyValues(plane);
+  const white = whiteNoise(plane, values);
+  const flat = findFlatNoise(plane, values, varianceLsb(white));
+  const factor = flat !== undefined && isCorrelated(flat) ? Math.max(1, flat.excess) : 1;
+  const noise = { a: factor * white.a, b: factor * white.b };
+  return { noise, flat, median: values.median / fullScale, clippedShare: values.clippedShare };
 };

@@ -9,6 +9,8 @@ export interface Values {
   readonly levels: number;
   /** 1 for each value that stands for no measurement: 0, 65535, and where the signal was cut off or a mask was painted. */
   readonly blank: Uint8Array;
+  /** Share of the pixels that are 0 or 65535, or lie on a plateau at the page's lowest or highest value. */
+  readonly clippedShare: number;
 }
 
 const fullScale = 65535;
@@ -55,5 +57,7 @@ export const surveyValues = ({ samples, width, height, channels, channel }: Plan
   }
   const blank = new Uint8Array(fullScale + 1);
   for (const value of [0, fullScale, ...spikes(histogram, levels, total)]) blank[value] = 1;
-  return { median, step, levels: levels.length, blank };
+  const ends = levels.length < 3 ? [] : [levels[0], levels[levels.length - 1]].filter((value) => blank[value] === 1);
+  const clipped = [...new Set([0, fullScale, ...ends])].reduce((sum, value) => sum + histogram[value], 0);
+  return { median, step, levels: levels.length, blank, clippedShare: clipped / total };
 };
