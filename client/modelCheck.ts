@@ -37,7 +37,11 @@ const fileChecks = [
   ["metadata", "its metadata tells name, version, tile_sizes and halo"],
 ] as const;
 
-const metadataRemedy = "Write it with onnx.helper.set_model_props; docs/own-model.md shows how.";
+/** What helps against all faults of a kind. */
+const remedies: Readonly<Record<string, string>> = {
+  tensors: "examples/own-model/wrap.py makes all of this around a plain float network.",
+  metadata: "onnx.helper.set_model_props writes it; docs/own-model.md shows how.",
+};
 
 /** An error and what caused it, one line each. */
 const wordsOf = (error: unknown): string[] => {
@@ -83,8 +87,9 @@ export const checkModel = async (
   };
   for (const [code, name] of fileChecks) {
     const found = faults[code];
-    const details = code === "metadata" && found?.length ? [...found, metadataRemedy] : (found ?? []);
-    add({ code, name, status: found === undefined ? "skipped" : found.length > 0 ? "failed" : "ok", details });
+    if (found === undefined) add({ code, name, status: "skipped", details: [] });
+    else if (found.length === 0) add({ code, name, status: "ok", details: [] });
+    else add({ code, name, status: "failed", details: [...found, ...(remedies[code] ? [remedies[code]] : [])] });
   }
   const opened = model === undefined ? [] : await openBench(path, signal).catch(wordsOf);
   const bench = "engine" in opened ? opened : undefined;
@@ -102,12 +107,12 @@ export const checkModel = async (
   return { file: path, fits, ...(model === undefined ? {} : { model }), checks };
 };
 
-const labels = { ok: "ok  ", note: "note", failed: "FAIL", skipped: "skip" } as const;
-
-const lineOf = ({ name, status, details }: CheckResult): string =>
-  status === "failed"
-    ? [`${labels.failed}  ${name}`, ...details].join("\n      ")
-    : `${labels[status]}  ${name}${details.length === 0 ? "" : ` (${details.join(" ")})`}`;
+/** Nothing of a check that could not be made: the verdict counts them. */
+const lineOf = ({ name, status, details }: CheckResult): string => {
+  if (status === "skipped") return "";
+  if (status === "failed") return `${[`FAIL  ${name}`, ...details].join("\n      ")}\n`;
+  return `${status.padEnd(4)}  ${name}${details.length === 0 ? "" : ` (${details.join(" ")})`}\n`;
+};
 
 /**
  * Checks a model and writes one line for each check, or the whole report as JSON.
@@ -119,7 +124,7 @@ export const modelCheck = async (
   output: Output,
   signal: AbortSignal,
 ): Promise<number> => {
-  const report = await checkModel(path, (check) => asJson || output.write(`${lineOf(check)}\n`), signal);
+  const report = await checkModel(path, (check) => asJson || output.write(lineOf(check)), signal);
   const { fits, checks } = report;
   const failed = checks.filter(({ status }) => status === "failed").length;
   const skipped = checks.filter(({ status }) => status === "skipped").length;

@@ -91,7 +91,7 @@ describe("readModel", () => {
     await expect(readModel(path)).rejects.toThrow(/^Expected a readable file for `model` but received .*ENOENT\.$/);
   });
 
-  const free = "Export it with these axes free (dynamic) and cast inside the graph.";
+  const free = "Leave these axes free (dynamic) when exporting, and cast inside the graph.";
   const other = "Expected no other input than image and params for ";
   it.each<[string, Partial<OnnxFile>, string[]]>([
     [

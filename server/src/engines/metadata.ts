@@ -94,7 +94,7 @@ const checkTensors = (
     const tensor = found.find((each) => each.name === name);
     if (tensor === undefined) note(`an ${kind} ${words}`, name, undefined);
     else if (!fits(tensor, words)) {
-      note(words, name, inWords(tensor), "Export it with these axes free (dynamic) and cast inside the graph.");
+      note(words, name, inWords(tensor), "Leave these axes free (dynamic) when exporting, and cast inside the graph.");
     }
   }
   for (const tensor of found.filter(({ name }) => !Object.hasOwn(wanted, name))) {
@@ -146,7 +146,11 @@ const haloOf = (metadata: Metadata, largestTile: number | undefined, note: Note)
   const value = metadata.get("halo");
   const halo = /^\d{1,6}$/.test(value ?? "") ? Number(value) : Number.NaN;
   if (halo % 8 === 0 && 2 * halo < (largestTile ?? Number.POSITIVE_INFINITY)) return halo;
-  return note(`a multiple of 8 below half the largest tile (${largestTile ?? "unknown"})`, "metadata halo", value);
+  return note(
+    `a multiple of 8 below half the largest tile${largestTile === undefined ? "" : ` (${largestTile})`}`,
+    "metadata halo",
+    value,
+  );
 };
 
 const goldenOf = (metadata: Metadata, note: Note): string | undefined => {
