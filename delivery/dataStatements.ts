@@ -93,7 +93,11 @@ export const dataStatements = (place: Place, rights: StackRights): readonly Stat
       ["*"],
     ),
     allow("cloudwatch", ["DeleteAlarms", "PutMetricAlarm", ...tagging], [arn("cloudwatch", "alarm:ddn-*")]),
-    allow("cloudwatch", ["DeleteDashboards", "PutDashboard"], [arn("cloudwatch", "dashboard/ddn-*", `:${accountId}`)]),
+    allow(
+      "cloudwatch",
+      ["DeleteDashboards", "PutDashboard"],
+      ["ddn", "ddn-*"].map((each) => arn("cloudwatch", `dashboard/${each}`, `:${accountId}`)),
+    ),
     allow("budgets", ["ModifyBudget", ...tagging], [arn("budgets", "budget/ddn-*", `:${accountId}`)]),
     allow(
       "ssm",
