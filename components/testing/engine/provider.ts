@@ -55,7 +55,7 @@ const standIn: provider.Provider = {
   construct: async (name, type, inputs, options) => {
     if (type !== "awsx:ec2:Vpc") throw new Error(`Expected awsx:ec2:Vpc but received ${type}.`);
     // Loads all of @pulumi/aws, which the other plugins do without.
-    const { makeVpc } = await import("./vpc");
+    const { makeVpc } = require("./vpc") as typeof import("./vpc");
     return makeVpc(name, inputs, options);
   },
 };
