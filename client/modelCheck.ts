@@ -38,9 +38,10 @@ const fileChecks = [
 ] as const;
 
 /** What helps against all faults of a kind. */
-const remedies: Readonly<Record<string, string>> = {
-  tensors: "examples/own-model/wrap.py makes all of this around a plain float network.",
-  metadata: "onnx.helper.set_model_props writes it; docs/own-model.md shows how.",
+const remedies = {
+  file: [],
+  tensors: ["examples/own-model/wrap.py makes all of this around a plain float network."],
+  metadata: ["onnx.helper.set_model_props writes it; docs/own-model.md shows how."],
 };
 
 /** An error and what caused it, one line each. */
@@ -50,11 +51,20 @@ const wordsOf = (error: unknown): string[] => {
   return error.cause === undefined ? [line] : [line, ...wordsOf(error.cause)];
 };
 
-const openBench = async (modelPath: string, signal: AbortSignal): Promise<Bench> => ({
-  engine: await createOnnxEngine({ modelPath, threads: 1 }),
-  session: await loadOnnxSession(modelPath, 1),
-  signal,
-});
+/** What the model runs on, or why ONNX Runtime does not load it. */
+interface Opened {
+  readonly bench?: Bench;
+  readonly refusal: readonly string[];
+}
+
+const open = async (modelPath: string, signal: AbortSignal): Promise<Opened> => {
+  try {
+    const engine = await createOnnxEngine({ modelPath, threads: 1 });
+    return { bench: { engine, session: await loadOnnxSession(modelPath, 1), signal }, refusal: [] };
+  } catch (error) {
+    return { refusal: wordsOf(error) };
+  }
+};
 
 const resultOf = async ({ code, name, measure }: ModelProperty, bench: Bench): Promise<CheckResult> => {
   try {
@@ -89,20 +99,21 @@ export const checkModel = async (
     const found = faults[code];
     if (found === undefined) add({ code, name, status: "skipped", details: [] });
     else if (found.length === 0) add({ code, name, status: "ok", details: [] });
-    else add({ code, name, status: "failed", details: [...found, ...(remedies[code] ? [remedies[code]] : [])] });
+    else add({ code, name, status: "failed", details: [...found, ...remedies[code]] });
   }
-  const opened = model === undefined ? [] : await openBench(path, signal).catch(wordsOf);
-  const bench = "engine" in opened ? opened : undefined;
-  const refusal = "engine" in opened ? [] : opened;
-  const loaded = bench !== undefined ? "ok" : refusal.length > 0 ? "failed" : "skipped";
+  const { bench, refusal }: Opened = model === undefined ? { refusal: [] } : await open(path, signal);
+  const loaded = bench !== undefined ? "ok" : model === undefined ? "skipped" : "failed";
   add({ code: "load", name: "ONNX Runtime loads it", status: loaded, details: refusal });
-  for (const property of modelProperties) {
-    signal.throwIfAborted();
-    const { code, name } = property;
-    add(bench === undefined ? { code, name, status: "skipped", details: [] } : await resultOf(property, bench));
+  try {
+    for (const property of modelProperties) {
+      signal.throwIfAborted();
+      const { code, name } = property;
+      add(bench === undefined ? { code, name, status: "skipped", details: [] } : await resultOf(property, bench));
+    }
+  } finally {
+    await bench?.engine.close();
+    await bench?.session.release();
   }
-  await bench?.engine.close();
-  await bench?.session.release();
   const fits = checks.every(({ status }) => status === "ok" || status === "note");
   return { file: path, fits, ...(model === undefined ? {} : { model }), checks };
 };
