@@ -17,21 +17,20 @@ export interface ModelProperty {
   readonly code: string;
   /** A sentence of what holds. */
   readonly name: string;
-  /** What was measured; `note` says that it is worth knowing. Rejects with Unmet where the property does not hold. */
+  /** Rejects where the property does not hold. */
   measure(bench: Bench): Promise<Measurement>;
 }
 
-export interface Measurement {
+interface Measurement {
+  /** What was found. */
   readonly detail?: string;
+  /** It is worth knowing, and no property that could fail. @default false */
   readonly isNote?: boolean;
 }
 
-/** The property does not hold: what was expected, what came, and what to do. */
-export class Unmet extends Error {}
-
-/** @throws Unmet */
+/** @throws Error that says what was expected, what came and what to do, unless the property holds */
 export const expect = (holds: boolean, what: string, came: string, remedy: string): void => {
-  if (!holds) throw new Unmet(`Expected ${what} but received ${came}. ${remedy}`);
+  if (!holds) throw new Error(`Expected ${what} but received ${came}. ${remedy}`);
 };
 
 /** Two runs of one sum may round the other way. */

@@ -1,7 +1,7 @@
 import type { Params, Tile } from "../server/src/engines/engine";
 import { goldenImage } from "../server/src/engines/golden";
 
-/** A square test page with the parameters that tell the truth about its noise. */
+/** A square test page and the parameters that it is sent with. */
 export interface TestPage {
   readonly tile: Tile;
   readonly params: Params;
@@ -35,7 +35,7 @@ export const halvedPage = ({ tile, params }: TestPage, shift: number): TestPage 
   params: { ...params, offset: params.offset / 2 + shift, scale: 2 * params.scale },
 });
 
-/** Even samples only, so that halving them loses nothing. */
+/** The phantom in even samples only, so that halving them loses nothing. */
 export const evenPage = (size: number): TestPage => {
   const { tile, params } = goldenImage(size);
   return { tile: { ...tile, image: tile.image.map((sample) => sample & ~1) }, params };
