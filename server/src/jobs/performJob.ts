@@ -54,7 +54,7 @@ const fetchInput = async (
   if (job.input.bytes > maxBytes) {
     throw new ImageError("image_too_large", expected(`at most ${maxBytes} bytes`, "file", job.input.bytes));
   }
-  const fetched = await store.download(inBucket, job.file, job.input.etag, path, signal);
+  const fetched = await store.download(inBucket, job.file, job.input, path, signal);
   if (fetched === "missing") {
     throw new JobFailure("input_not_found", inputNotFound(job.file).detail);
   }
@@ -101,7 +101,6 @@ export const performJob = async (lease: Lease, deps: PerformDeps): Promise<Perfo
       deps,
     );
     const writeStart = performance.now();
-    await lease.confirm();
     const result = await putResult(
       store,
       { bucket: outBucket, key: job.output, jobId: job.id },
@@ -113,7 +112,7 @@ export const performJob = async (lease: Lease, deps: PerformDeps): Promise<Perfo
         metadata: { "ddn-software": software, "ddn-input-sha256": fetched.sha256 },
       },
       before,
-      signal,
+      lease,
     );
     const end = performance.now();
     const { name, version: modelVersion, sha256 } = engine.model;
@@ -124,7 +123,7 @@ export const performJob = async (lease: Lease, deps: PerformDeps): Promise<Perfo
       engine: engine.name,
       timings: rounded({ queueMs, readMs, ...denoised.timings, writeMs: end - writeStart, totalMs: end - start }),
       ...(denoised.warnings.length === 0 ? {} : { warnings: denoised.warnings }),
-      report: { noise: denoised.noise },
+      report: denoised.report,
     };
   } finally {
     await Promise.all([inputPath, outputPath].map((path) => rm(path, { force: true })));

@@ -127,13 +127,13 @@ export const createRuns = (deps: RunsDeps): Runs => {
 
   /** Writes the end; as long as nobody may take the record over, trouble with S3 is sat out. */
   const endRecord = async (lease: Lease, change: (job: Job) => Job): Promise<boolean> => {
-    const until = Date.now() + times.staleAfter;
+    const until = performance.now() + times.staleAfter;
     for (;;) {
       try {
         return await lease.end(change);
       } catch (error) {
         log.warn({ job: lease.id, err: error }, "the job's end could not be written");
-        if (Date.now() >= until) return false;
+        if (performance.now() >= until) return false;
         await pause(times.recordEvery);
       }
     }
@@ -177,7 +177,7 @@ export const createRuns = (deps: RunsDeps): Runs => {
           log.warn({ job: id }, "run stopped, another worker has the job");
         })
         .finally(() => {
-          runs.delete(id);
+          if (runs.get(id) === run) runs.delete(id);
           onRuns(runs.size);
         });
       const run = { lease, done };

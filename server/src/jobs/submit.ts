@@ -47,15 +47,15 @@ export const createSubmit = (deps: SubmitDeps): Submit => {
       const run = runs.find(id);
       if (run !== undefined) {
         const timeIsUp = new AbortController();
-        const rest = Math.max(0, until - Date.now());
+        const rest = Math.max(0, until - performance.now());
         await Promise.race([run.done, pause(rest, undefined, { signal: timeIsUp.signal }).catch(() => {})]);
         timeIsUp.abort();
         const job = run.lease.job();
-        if (hasEnded(job) || Date.now() >= until) return job;
+        if (hasEnded(job) || performance.now() >= until) return job;
       }
       const stored = await records.read(id);
       if (stored === undefined) throw new UpstreamError("Expected the record of a job but received nothing.");
-      const rest = until - Date.now();
+      const rest = until - performance.now();
       if (hasEnded(stored.job) || rest <= 0 || isDraining()) return stored.job;
       await pause(Math.min(delay, rest));
       delay = Math.min(times.pollMost, delay * 1.5);
@@ -66,8 +66,11 @@ export const createSubmit = (deps: SubmitDeps): Submit => {
     if (stored.requestHash !== requestHash) {
       return { ok: false, problem: idempotencyConflict() };
     }
-    // The first request may have broken off between the record and the message.
+    // The first request may have broken off between the record and the message; a second message does no harm.
     if (stored.status === "queued") await queue.send(stored.id, 0);
+    else if (stored.status === "running" && runs.find(stored.id) === undefined) {
+      await queue.send(stored.id, jobTimes.insuranceDelaySeconds);
+    }
     return checked(await awaitEnd(stored.id, until));
   };
 
@@ -93,7 +96,7 @@ export const createSubmit = (deps: SubmitDeps): Submit => {
   };
 
   return async ({ request, idempotencyKey, waitSeconds }) => {
-    const until = Date.now() + waitSeconds * 1000;
+    const until = performance.now() + waitSeconds * 1000;
     const requestHash = idempotencyKey === undefined ? undefined : hashOfRequests([request]);
     const id = idempotencyKey === undefined ? randomJobId() : jobIdForKey(idempotencyKey, 0);
     if (requestHash !== undefined) {
