@@ -98,8 +98,29 @@ describe("create: POST /inference on a server", () => {
     const ask = (worker: TestWorker) => worker.submit({ request: request(), idempotencyKey: "k", waitSeconds: 5 });
     const answers = await Promise.all([ask(one), ask(two)]);
     expect(answers.map((answer) => answer.ok && answer.value.status)).toEqual(["succeeded", "succeeded"]);
-    expect(world.messages).toHaveLength(1);
-    expect([...world.objects.keys()].filter((key) => key.startsWith("out/.ddn/jobs/"))).toHaveLength(1);
+    const jobs = [...world.objects.keys()].filter((key) => key.startsWith("out/.ddn/jobs/"));
+    expect(jobs).toHaveLength(1);
+    expect(answers.map((answer) => answer.ok && answer.value.attempts)).toEqual([1, 1]);
+  });
+
+  it("insures the job anew when a replay finds it running where its message may never have been sent", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const doomed: TestWorker = world.worker("doomed", {
+      before: ({ action }) => {
+        if (action === "send") doomed.crash();
+      },
+    });
+    void doomed.submit({ request: request(), idempotencyKey: "k", waitSeconds: 5 });
+    while (world.objects.size < 2) await new Promise(setImmediate);
+    const heir = world.worker("heir");
+    const answer = await heir.submit({ request: request(), idempotencyKey: "k", waitSeconds: 0 });
+    if (!answer.ok) throw new Error(answer.problem.detail);
+    expect(answer.value.status).toBe("running");
+    expect(world.messages.map(({ visibleAt }) => visibleAt)).toEqual([60]);
+    world.advance(61);
+    await runOne(heir);
+    expect(world.job(answer.value.id)).toMatchObject({ status: "succeeded", worker: "heir", attempts: 2 });
   });
 
   it("sends the message again when a replay finds the job queued, and awaits the worker that takes it", async () => {
@@ -665,6 +686,32 @@ describe("result", () => {
     await runOne(worker);
     expect(world.output("a.tif")?.metadata["ddn-job"]).toBe(id);
     expect(world.job(id).result?.etag).toBe(world.output("a.tif")?.etag);
+  });
+
+  it("is not put over another job's by a worker that was fenced while it tried", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const id = world.submitToQueue("a.tif");
+    const frozen = gate();
+    const thaw = gate();
+    const sleeper = world.worker("sleeper", {
+      before: async ({ action }) => {
+        if (action !== "upload") return;
+        frozen.open();
+        await thaw.opened;
+      },
+    });
+    const run = await sleeper.receive();
+    await frozen.opened;
+    world.advance(61);
+    const heir = world.worker("heir");
+    await runOne(heir);
+    const later = world.submitToQueue("a.tif");
+    await runOne(heir);
+    thaw.open();
+    await run?.done;
+    expect(world.output("a.tif")?.metadata["ddn-job"]).toBe(later);
+    expect(world.job(id)).toMatchObject({ status: "succeeded", worker: "heir" });
   });
 
   it("takes what stands there as its own when it carries the job's name", async () => {

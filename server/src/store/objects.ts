@@ -50,11 +50,11 @@ export interface ObjectStore {
   readText(bucket: string, key: string): Promise<StoredText | undefined>;
   /** Without a condition it overwrites. */
   writeText(bucket: string, key: string, text: string, condition?: Condition): Promise<Written | "conflict">;
-  /** Streams the object of this ETag to a file; a body cut short is fetched again, never kept. */
+  /** Streams the object that was noted to a file; a body of another length is fetched again, never kept. */
   download(
     bucket: string,
     key: string,
-    etag: string,
+    noted: Pick<ObjectHead, "etag" | "bytes">,
     path: string,
     signal: AbortSignal,
   ): Promise<{ readonly bytes: number; readonly sha256: string } | "changed" | "missing">;
@@ -166,10 +166,10 @@ export const createObjectStore = (s3: S3Client): ObjectStore => {
         }),
       ),
 
-    download: (bucket, key, etag, path, signal) =>
+    download: (bucket, key, noted, path, signal) =>
       persist("GetObject", signal, streamTries, async () => {
         try {
-          const answer = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key, IfMatch: etag }), {
+          const answer = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key, IfMatch: noted.etag }), {
             abortSignal: signal,
           });
           if (!(answer.Body instanceof Readable)) throw new UpstreamError("Expected a body from GetObject.");
@@ -183,8 +183,8 @@ export const createObjectStore = (s3: S3Client): ObjectStore => {
             },
           });
           await pipeline(answer.Body, measure, createWriteStream(path), { signal });
-          if (bytes !== answer.ContentLength) {
-            throw new UpstreamError(`Expected ${answer.ContentLength} bytes from GetObject but received ${bytes}.`);
+          if (bytes !== noted.bytes) {
+            throw new UpstreamError(`Expected ${noted.bytes} bytes from GetObject but received ${bytes}.`);
           }
           return { bytes, sha256: hash.digest("hex") };
         } catch (error) {

@@ -69,7 +69,7 @@ describe("objects", () => {
   it("downloads the bytes of the noted ETag, with their hash", async () => {
     const etag = await putInput("나사.tif", "abc");
     const path = join(folder, "input");
-    expect(await store.download(twin.buckets.in, "나사.tif", etag, path, signal)).toEqual({
+    expect(await store.download(twin.buckets.in, "나사.tif", { etag, bytes: 3 }, path, signal)).toEqual({
       bytes: 3,
       sha256: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
     });
@@ -80,8 +80,8 @@ describe("objects", () => {
     const etag = await putInput("changed.tif", "old");
     await putInput("changed.tif", "new");
     const path = join(folder, "changed");
-    expect(await store.download(twin.buckets.in, "changed.tif", etag, path, signal)).toBe("changed");
-    expect(await store.download(twin.buckets.in, "missing.tif", etag, path, signal)).toBe("missing");
+    expect(await store.download(twin.buckets.in, "changed.tif", { etag, bytes: 3 }, path, signal)).toBe("changed");
+    expect(await store.download(twin.buckets.in, "missing.tif", { etag, bytes: 3 }, path, signal)).toBe("missing");
   });
 
   it("uploads a file with type, metadata and checksum, and only over what was seen", async () => {
@@ -149,7 +149,7 @@ describe("a body that is cut short", () => {
     const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const cut = createObjectStore(new S3Client({ region: "us-east-1", endpoint, credentials }));
     const path = join(folder, "cut");
-    expect(await cut.download("b", "k.tif", '"e"', path, signal)).toMatchObject({ bytes: 6 });
+    expect(await cut.download("b", "k.tif", { etag: '"e"', bytes: 6 }, path, signal)).toMatchObject({ bytes: 6 });
     expect(readFileSync(path, "utf8")).toBe("abcdef");
     expect(requests).toBe(2);
   });

@@ -74,7 +74,8 @@ interface StoredMessage {
 
 export const tilesPerPage = 4;
 
-const never = new Promise<never>(() => {});
+/** Made anew each time: one for all would keep everybody who ever waited for it. */
+const never = (): Promise<never> => new Promise(() => {});
 
 const sha256 = (body: Buffer): string => createHash("sha256").update(body).digest("hex");
 
@@ -115,7 +116,7 @@ export const testImaging = (onTile: (done: number) => void | Promise<void>): Ima
       signal?.throwIfAborted();
       told?.();
     }
-    return { samples, noise: [{ channel: 0, a: 0, b: 0.01, sigmaLsb: 655 }] };
+    return { samples, noise: [{ channel: 0, a: 0, b: 0.01, sigmaLsb: 655 }], quality: [] };
   },
   countTiles: () => tilesPerPage,
 });
@@ -162,7 +163,7 @@ export const createWorld = () => {
       const { etag, versionId } = put(bucket, key, Buffer.from(text));
       return { etag, versionId };
     },
-    download: async (bucket, key, etag, path) => {
+    download: async (bucket, key, { etag }, path) => {
       const object = objects.get(`${bucket}/${key}`);
       if (object === undefined) return "missing";
       if (object.etag !== etag) return "changed";
@@ -216,12 +217,12 @@ export const createWorld = () => {
           target: String(args[targetAt] ?? ""),
           ...(typeof body === "string" ? { body } : {}),
         };
-        if (crashed) await never;
+        if (crashed) await never();
         await before?.(told);
-        if (crashed) await never;
+        if (crashed) await never();
         const result = await call(...args);
         await after?.(told);
-        if (crashed) await never;
+        if (crashed) await never();
         return result;
       };
     const guardedStore: ObjectStore = {
