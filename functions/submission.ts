@@ -1,6 +1,14 @@
 import { HeadObjectCommand, type S3Client } from "@aws-sdk/client-s3";
 import { SendMessageCommand, type SQSClient } from "@aws-sdk/client-sqs";
-import { type Job, type JobInput, type JobMessage, type JobRequest, queuedJob } from "../contract/job";
+import {
+  hasEnded,
+  type Job,
+  type JobInput,
+  type JobMessage,
+  type JobRequest,
+  jobTimes,
+  queuedJob,
+} from "../contract/job";
 import { hashOfRequests, jobIdForKey, randomJobId } from "../contract/jobId";
 import { type Checked, checked, type Problem, quote, refused } from "../contract/problem";
 import { atIndex, idempotencyConflict, inputNotFound } from "../contract/request";
@@ -81,11 +89,18 @@ const recorded = async (desk: Desk, { job, isNew }: Draft): Promise<Checked<Draf
   return there.ok ? sameRequest(there.value.job, job.requestHash) : failedWith(unavailable("S3", there));
 };
 
-/** Puts a job that waits on the queue, perhaps for the second time, which does no harm. */
+/**
+ * Puts a job on the queue, perhaps for the second time, which does no harm. One that runs may be a server's that died
+ * between its record and its message: it is insured anew.
+ */
 const queued = async (desk: Desk, job: Job): Promise<Checked<Job>> => {
-  if (job.status !== "queued") return checked(job);
+  if (hasEnded(job)) return checked(job);
   const message: JobMessage = { job: job.id };
-  const command = new SendMessageCommand({ QueueUrl: desk.settings.queueUrl, MessageBody: JSON.stringify(message) });
+  const command = new SendMessageCommand({
+    QueueUrl: desk.settings.queueUrl,
+    MessageBody: JSON.stringify(message),
+    DelaySeconds: job.status === "running" ? jobTimes.insuranceDelaySeconds : 0,
+  });
   const sent = await asked((abortSignal) => desk.sqs.send(command, { abortSignal }));
   return sent.ok ? checked(job) : failedWith(unavailable("SQS", sent));
 };
