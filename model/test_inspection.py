@@ -53,10 +53,11 @@ class DefectsTest(unittest.TestCase):
     def test_detectability_before_follows_from_contrast_and_area(self):
         measured = inspection.measure_defects(Runner(unchanged), 4)
         for contrast in inspection.CONTRASTS:
-            area, annulus = math.pi * 3**2, math.pi * (10**2 - 6**2)
+            area, annulus = math.pi * 6**2, math.pi * (13**2 - 9**2)
             expected = contrast / math.sqrt(1 / area + 1 / annulus)
-            defect = measured["disc r 3", "bright", contrast]
-            self.assertAlmostEqual(defect.detectability_before / expected, 1, delta=0.25)
+            defect = measured["disc r 6", "bright", contrast]
+            self.assertAlmostEqual(defect.detectability_expected / expected, 1, delta=0.08)
+            self.assertAlmostEqual(defect.detectability_before / defect.detectability_expected, 1, delta=0.3)
 
     def test_the_mean_with_the_page_behind_it_keeps_nothing(self):
         def wiped(images, params):
@@ -73,12 +74,12 @@ class DefectsTest(unittest.TestCase):
         self.assertAlmostEqual(measured["crack 1 px", "dark", 2].contrast_kept, 0.75, places=6)
 
     def test_contrast_is_held_against_the_baseline_and_detectability_where_it_was_5(self):
-        seen = {("disc r 3", "dark", 1): inspection.Defect(0.30, 0.01, 4.9, 1.0)}
-        baseline = {("disc r 3", "dark", 1): inspection.Defect(0.36, 0.01, 4.9, 2.0)}
+        seen = {("disc r 3", "dark", 1): inspection.Defect(0.30, 0.01, 4.9, 5.1, 1.0)}
+        baseline = {("disc r 3", "dark", 1): inspection.Defect(0.36, 0.01, 4.9, 5.1, 2.0)}
         contrast, detectability = inspection.defect_cells(seen, baseline)
         self.assertFalse(contrast.met)
         self.assertFalse(detectability.limited)
-        seen = {("disc r 3", "dark", 1): inspection.Defect(0.32, 0.01, 5.0, 3.9)}
+        seen = {("disc r 3", "dark", 1): inspection.Defect(0.32, 0.01, 5.0, 4.9, 3.9)}
         contrast, detectability = inspection.defect_cells(seen, baseline)
         self.assertTrue(contrast.met)
         self.assertTrue(detectability.limited and not detectability.met)

@@ -40,7 +40,7 @@ class TablesTest(unittest.TestCase):
         self.assertEqual(summary(cells), "1 of 2 cells met")
 
     def test_defects_stand_beside_the_baseline(self):
-        defects = {("disc r 3", "dark", 2): Defect(0.5, 0.01, 10.0, 8.0)}
+        defects = {("disc r 3", "dark", 2): Defect(0.5, 0.01, 10.3, 10.0, 8.0)}
         self.assertIn(
             "| disc r 3, dark, 2 sigma | 0.500 +- 0.010 | 10.00     | 8.00     |", defect_table(defects, None)
         )
