@@ -13,9 +13,9 @@ const worst = (found: Noise, a: number, b: number): number =>
   Math.max(...[0.2, 0.4, 0.6, 0.75].map((value) => Math.abs(sigmaAt(found, value) / Math.sqrt(a * value + b) - 1)));
 
 describe("estimateNoise", () => {
-  it.each([1 / 255, 5 / 255, 15 / 255, 30 / 255])("finds uniform noise of %f of full scale within a 25th", (sigma) => {
+  it.each([1 / 255, 5 / 255, 15 / 255, 30 / 255])("finds uniform noise of %f of full scale within a 16th", (sigma) => {
     const { noise } = estimate(withNoise(phantom(size, size), 0, sigma ** 2, 1));
-    expect(worst(noise, 0, sigma ** 2)).toBeLessThan(0.04);
+    expect(worst(noise, 0, sigma ** 2)).toBeLessThan(0.06);
   });
 
   it.each([
@@ -124,7 +124,12 @@ describe("estimateNoise", () => {
     );
     const plane = { samples: rgb, width: size, height: size, channels: 3 };
     expect(estimateNoise({ ...plane, channel: 1 })).toEqual(estimate(grey));
-    expect(estimateNoise({ ...plane, channel: 0 })).toEqual({ noise: { a: 0, b: 0 }, median: 0 });
+    expect(estimateNoise({ ...plane, channel: 0 })).toEqual({
+      noise: { a: 0, b: 0 },
+      median: 0,
+      flat: undefined,
+      clippedShare: 1,
+    });
   });
 });
 

@@ -43,6 +43,12 @@ const flatLimit = 1.6;
 const rounds = 8;
 /** A page of fewer values is line art, or its noise is below its own steps. */
 const minLevels = 8;
+/** White noise that counts, of `smallestNoise`, leaves at most a third of all neighbours alike. */
+const mostAlike = 0.5;
+/** Share of a page without one flat part of its own from which what varies between the plateaus are their edges. */
+const mostPainted = 0.6;
+/** Times the noise's variance: where even the calmest windows vary more, it is drowned in texture or no noise at all. */
+const drownedFrom = 100;
 /** Variance, in that of rounding, below which noise and a slope that was rounded look alike. */
 const smallestNoise = 9;
 
@@ -155,7 +161,7 @@ const fitNoise = ({ mean, low, bands }: Blocks): Line => {
 const whiteNoise = (plane: Plane, values: Values): Noise => {
   const blocks = sampleBlocks(plane, values);
   const none = { a: 0, b: 0 };
-  if (values.levels < minLevels || blocks.mean.length === 0) return none;
+  if (values.levels < minLevels || values.alikeShare > mostAlike || blocks.mean.length === 0) return none;
   const line = fitNoise(blocks);
   const rounding = values.step ** 2 / 12;
   if (heightAt(line, 0.5) < smallestNoise * rounding) return none;
@@ -166,6 +172,13 @@ const whiteNoise = (plane: Plane, values: Values): Noise => {
   return { a: slope / fullScale, b: (dark - slope * darkest) / fullScale ** 2 };
 };
 
+/** The white noise as the flat windows bear it out. */
+const supported = ({ a, b }: Noise, flat: FlatNoise | undefined): Noise => {
+  if (flat === undefined) return { a, b };
+  if (isCorrelated(flat)) return { a: a * Math.max(1, flat.excess), b: b * Math.max(1, flat.excess) };
+  return flat.excess > drownedFrom ? { a: 0, b: 0 } : { a, b };
+};
+
 /**
  * Estimates a page's noise. Where neighbouring pixels share it, high frequencies hold too little of it: then the white
  * noise is raised to the variance that the flat parts show. Examines about a million pixels at most, always the same ones.
@@ -174,7 +187,6 @@ export const estimateNoise = (plane: Plane): NoiseEstimate => {
   const values = surveyValues(plane);
   const white = whiteNoise(plane, values);
   const flat = findFlatNoise(plane, values, varianceLsb(white));
-  const factor = flat !== undefined && isCorrelated(flat) ? Math.max(1, flat.excess) : 1;
-  const noise = { a: factor * white.a, b: factor * white.b };
+  const noise = flat === undefined && values.paintedShare > mostPainted ? { a: 0, b: 0 } : supported(white, flat);
   return { noise, flat, median: values.median / fullScale, clippedShare: values.clippedShare };
 };

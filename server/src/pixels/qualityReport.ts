@@ -26,7 +26,9 @@ const median = (numbers: readonly number[]): number | undefined => {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 };
 
-const sharesNoise = ({ flat }: PlaneQuality): boolean => flat !== undefined && isCorrelated(flat);
+/** Below a step of 16 bits what varies is rounding, and follows the picture. */
+const sharesNoise = ({ flat }: PlaneQuality): boolean =>
+  flat !== undefined && flat.sigmaBeforeLsb >= 1 && isCorrelated(flat);
 
 const losesDetail = ({ residual }: PlaneQuality): boolean =>
   residual.structure > structureAbove || residual.gradientCorrelation > gradientAbove;

@@ -11,6 +11,13 @@ export interface Values {
   readonly blank: Uint8Array;
   /** Share of the pixels that are 0 or 65535, or lie on a plateau at the page's lowest or highest value. */
   readonly clippedShare: number;
+  /** Share of the pixels at blank values other than 0 and 65535: masks, or the plateaus of a picture without noise. */
+  readonly paintedShare: number;
+  /**
+   * Share of neighbouring pixels that are equal, along rows or columns, whichever is more; those aside that are 0, 65535
+   * or one of the two lowest or highest blank values, which may be a mask and the ends of a range that was cut off. Noise of a few steps leaves few alike: 1/(2·√π·σ) at σ steps.
+   */
+  readonly alikeShare: number;
 }
 
 const fullScale = 65535;
@@ -33,8 +40,34 @@ export const strideFor = (columns: number, rows: number, most: number): number =
   return stride;
 };
 
+const shareAlike = (
+  { samples, width, height, channels, channel }: Plane,
+  stride: number,
+  aside: readonly number[],
+): number => {
+  const shares = [
+    { right: 1, down: 0 },
+    { right: 0, down: 1 },
+  ].map(({ right, down }) => {
+    const step = (down * width + right) * channels;
+    let pairs = 0;
+    let alike = 0;
+    for (let y = 0; y + down < height; y += stride) {
+      for (let x = 0; x + right < width; x += stride) {
+        const index = (y * width + x) * channels + channel;
+        if (aside.includes(samples[index])) continue;
+        pairs++;
+        if (samples[index] === samples[index + step]) alike++;
+      }
+    }
+    return pairs === 0 ? 0 : alike / pairs;
+  });
+  return Math.max(...shares);
+};
+
 /** Surveys at most about a million pixels, evenly spread. */
-export const surveyValues = ({ samples, width, height, channels, channel }: Plane): Values => {
+export const surveyValues = (plane: Plane): Values => {
+  const { samples, width, height, channels, channel } = plane;
   const stride = strideFor(width, height, maxPixels);
   const histogram = new Uint32Array(fullScale + 1);
   let total = 0;
@@ -59,5 +92,14 @@ export const surveyValues = ({ samples, width, height, channels, channel }: Plan
   for (const value of [0, fullScale, ...spikes(histogram, levels, total)]) blank[value] = 1;
   const ends = levels.length < 3 ? [] : [levels[0], levels[levels.length - 1]].filter((value) => blank[value] === 1);
   const clipped = [...new Set([0, fullScale, ...ends])].reduce((sum, value) => sum + histogram[value], 0);
-  return { median, step, levels: levels.length, blank, clippedShare: clipped / total };
+  const painted = levels.filter((value) => value > 0 && value < fullScale && blank[value] === 1);
+  return {
+    median,
+    step,
+    levels: levels.length,
+    blank,
+    clippedShare: clipped / total,
+    paintedShare: painted.reduce((sum, value) => sum + histogram[value], 0) / total,
+    alikeShare: shareAlike(plane, stride, [0, fullScale, ...painted.slice(0, 2), ...painted.slice(-2)]),
+  };
 };
