@@ -92,6 +92,14 @@ describe("planTiles", () => {
     for (const size of [2048, 4096, 16384]) expect(ratio(size, size)).toBeLessThanOrEqual(1.35);
   });
 
+  it.each([
+    [700, 500, 1.12],
+    [2100, 2100, 1.2],
+    [3000, 2000, 1.18],
+  ])("computes %i by %i at %f times its pixels, to two digits", (width, height, times) => {
+    expect(ratio(width, height)).toBeCloseTo(times, 2);
+  });
+
   it("fills a page smaller than the smallest tile up to that", () => {
     expect(planTiles(1, 33, shipped)).toEqual({
       rows: [{ start: 0, size: 64, coreStart: 0, coreEnd: 33 }],
