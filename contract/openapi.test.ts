@@ -35,6 +35,26 @@ const codesOf = ({ responses }: Operation): readonly (readonly [string, string])
     Object.keys(content?.["application/problem+json"]?.examples ?? {}).map((code) => [status, code] as const),
   );
 
+const correlation = { horizontal: [0, 0, 0], vertical: [0, 0, 0] };
+const typical = { sigmaBeforeLsb: 80, sigmaAfterLsb: 8, snrGainDb: 20, meanShiftLsb: -1, clippedShare: 0 };
+const plane = {
+  page: 0,
+  channel: 0,
+  flat: {
+    share: 0.5,
+    sigmaBeforeLsb: 80,
+    sigmaBeforePercent: 0.12,
+    sigmaAfterLsb: 8,
+    sigmaAfterPercent: 0.012,
+    snrGainDb: 20,
+    correlation,
+  },
+  meanShiftLsb: -1,
+  clippedShare: 0,
+  residual: { correlation, gradientCorrelation: -0.1, structure: 0 },
+  seamRatio: 1,
+};
+
 const everything: Required<Job> = {
   id: "0123456789abcdefghijklmnop",
   file: "a.tif",
@@ -54,7 +74,10 @@ const everything: Required<Job> = {
   engine: "onnx",
   timings: { queueMs: 1, readMs: 1, decodeMs: 1, inferMs: 1, encodeMs: 1, writeMs: 1, totalMs: 1 },
   warnings: [{ code: "tags_lost", detail: "Copyright." }],
-  report: { noise: [{ page: 0, channel: 0, a: 0.1, b: 0.1, sigmaLsb: 80 }] },
+  report: {
+    noise: [{ page: 0, channel: 0, a: 0.1, b: 0.1, sigmaLsb: 80 }],
+    quality: { planes: 1, typical, worst: plane, each: [plane], words: ["The mean moved by 0 LSB."] },
+  },
   cost: { gpuSeconds: 0.1, usd: 0.001 },
   error: { code: "image_corrupt", title: "T", detail: "D" },
   worker: "server-1",
