@@ -129,11 +129,13 @@ const isTransfer = (cause: unknown): boolean =>
 const describe = (job: Job): string => {
   const { width, height, bits, pages } = job.input;
   const noise = job.report?.noise[0]?.sigmaLsb;
+  const gain = job.report?.quality?.typical.snrGainDb;
   const facts = [
     width === undefined ? "" : `${width}×${height}`,
     bits === undefined ? "" : `${bits} bit`,
     pages === undefined || pages === 1 ? "" : `${pages} pages`,
     noise === undefined ? "" : `noise ${Number(noise.toPrecision(3))} LSB`,
+    gain === undefined ? "" : `SNR ${gain < 0 ? "" : "+"}${gain.toFixed(1)} dB`,
     job.timings === undefined ? "" : `${(job.timings.totalMs / 1000).toFixed(1)} s`,
   ].filter((fact) => fact !== "");
   return facts.length === 0 ? "" : `  ${facts.join(", ")}`;

@@ -168,6 +168,21 @@ const rows = (list, entries) =>
 
 const timingNames = ["queueMs", "readMs", "decodeMs", "inferMs", "encodeMs", "writeMs", "totalMs"];
 
+/** What the quality report says, in sentences; that detail was removed stands among the warnings. */
+const qualitySentences = ({ report, warnings = [] }) => {
+  if (report?.quality === undefined) return [];
+  const { sigmaBeforeLsb, sigmaAfterLsb, snrGainDb, meanShiftLsb, clippedShare } = report.quality.typical;
+  const gain = { before: number(sigmaBeforeLsb), after: number(sigmaAfterLsb), gain: number(snrGainDb) };
+  return [
+    snrGainDb === undefined ? say("qualityNoFlat") : say("qualityGain", gain),
+    say("qualityShift", { shift: number(meanShiftLsb), clipped: number(100 * clippedShare) }),
+    ...(warnings.some(({ code }) => code === "detail_removed") ? [] : [say("qualityNoise")]),
+    say("qualityAcceptance"),
+  ];
+};
+
+const items = (texts) => texts.map((textContent) => Object.assign(document.createElement("li"), { textContent }));
+
 const showReport = (job) => {
   const noise = job.report?.noise ?? [];
   const nameOf = ({ page, channel }) => {
@@ -179,6 +194,7 @@ const showReport = (job) => {
     find("noise"),
     noise.map((each) => [nameOf(each), say("lsb", { value: number(each.sigmaLsb) })]),
   );
+  find("quality").replaceChildren(...items(qualitySentences(job)));
   const timings = job.timings ?? {};
   rows(
     find("timings"),
@@ -195,9 +211,7 @@ const showReport = (job) => {
     ].filter(([, value]) => value !== undefined),
   );
   find("warnings").replaceChildren(
-    ...(job.warnings ?? []).map((warning) =>
-      Object.assign(document.createElement("li"), { textContent: `${say("warning")}: ${sayFailure(warning)}` }),
-    ),
+    ...items((job.warnings ?? []).map((warning) => `${say("warning")}: ${sayFailure(warning)}`)),
   );
   find("report").hidden = false;
 };

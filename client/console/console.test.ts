@@ -121,6 +121,7 @@ describe.skipIf(!hasChromium)("the console", () => {
     expect(after.deviation).toBeLessThan(before.deviation / 2);
     expect(Math.abs(after.mean - before.mean)).toBeLessThan(6);
     expect(await text("#noise")).toMatch(/^Page 11,\d{3} LSB \(16 bit\)Page 21,\d{3} LSB \(16 bit\)$/);
+    expect(await text("#quality")).toContain("SNRn of ISO 17636-2 belong to the unprocessed image.");
     expect(await text("#timings")).toMatch(/Denoise[\d,]+ ms/);
     expect(complaints).toEqual([]);
   });
