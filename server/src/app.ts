@@ -92,7 +92,8 @@ export const buildApp = ({ submit, readiness, metrics, isDraining, log }: AppDep
     // Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html
     keepAliveTimeout: 65_000,
     requestTimeout: 30_000,
-    http: { headersTimeout: 10_000 },
+    // Node looks after both limits only this often; its own 30 s would make forty of the ten.
+    http: { headersTimeout: 10_000, connectionsCheckingInterval: 1000 },
     // While it drains the app itself says so, as a problem.
     return503OnClosing: false,
     frameworkErrors: (error, _request, reply) => {
