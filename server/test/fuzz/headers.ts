@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { open } from "node:fs/promises";
+import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -48,15 +47,15 @@ export const fuzzHeaders = async (seed: number, from: number, count: number): Pr
   };
 
   const lane = async (path: string): Promise<void> => {
-    const file = await open(path, "w");
+    const file = openSync(path, "w");
     try {
       while (next < from + count) {
         const number = next;
         next += 1;
         const { bytes, size } = headerOf(seed, number);
-        await file.truncate(0);
-        await file.write(bytes, 0, bytes.length, 0);
-        if (size !== bytes.length) await file.truncate(size);
+        ftruncateSync(file);
+        writeSync(file, bytes, 0, bytes.length, 0);
+        if (size !== bytes.length) ftruncateSync(file, size);
         const start = performance.now();
         const outcome = await readImageHeader(path, limits).then(
           () => "read",
@@ -71,7 +70,7 @@ export const fuzzHeaders = async (seed: number, from: number, count: number): Pr
         if (number % 64 === 0) look();
       }
     } finally {
-      await file.close();
+      closeSync(file);
     }
   };
 
