@@ -37,6 +37,12 @@ const silent = (): void => {};
 /** The SDK tells the console of each failure that was asked for here. */
 const logger = { trace: silent, debug: silent, info: silent, warn: silent, error: silent };
 
+/** For a busy machine; nothing waits so long where all goes well. */
+const patience = { timeout: 25_000 };
+
+/** Looks until it holds. */
+export const eventually = <T>(look: () => T) => expect.poll(look, patience);
+
 /** What is silent for so long counts as lost; 30 s in the server's own settings. */
 const socketTimeout = 300;
 
@@ -86,7 +92,7 @@ export const startFaultyTwin = async () => {
       return drained;
     };
     drains.push(drain);
-    await vi.waitFor(async () => expect((await fetch(`${server.url}/healthz`)).status).toBe(200));
+    await vi.waitFor(async () => expect((await fetch(`${server.url}/healthz`)).status).toBe(200), patience);
     const infer = (file: string, headers: Record<string, string> = {}): Promise<Response> =>
       fetch(`${server.url}/inference`, {
         method: "POST",
@@ -166,7 +172,7 @@ export const startFaultyTwin = async () => {
     },
     /** Nothing of a run is left on the server's disk. */
     expectClean: async ({ temporaryFolder }: ServerUnderFaults): Promise<void> => {
-      await expect.poll(() => readdirSync(temporaryFolder)).toEqual([]);
+      await eventually(() => readdirSync(temporaryFolder)).toEqual([]);
     },
     close: async (): Promise<void> => {
       s3.heal();

@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { Job } from "../../../contract/job";
 import type { Fault, Passing } from "./faultProxy";
-import { type FaultyTwin, type ServerUnderFaults, startFaultyTwin } from "./serverUnderFaults";
+import { eventually, type FaultyTwin, type ServerUnderFaults, startFaultyTwin } from "./serverUnderFaults";
 
 let twin: FaultyTwin;
 let server: ServerUnderFaults;
@@ -65,8 +65,8 @@ describe("trouble that passes is sat out within the attempt", () => {
     const injected = [s3, sqs].map((proxy) => proxy.inject(matches, fault, 2));
     const job = await twin.expectSuccess(await twin.queueJob("a.tif"));
     expect(job.attempts).toBe(1);
-    await expect.poll(() => injected.reduce((sum, one) => sum + one.count(), 0)).toBe(2);
-    await expect.poll(twin.countMessages).toBe(0);
+    await eventually(() => injected.reduce((sum, one) => sum + one.count(), 0)).toBe(2);
+    await eventually(twin.countMessages).toBe(0);
     await twin.expectClean(server);
   });
 });
@@ -86,12 +86,12 @@ describe("trouble that lasts", () => {
       const injected = twin.faults.s3.inject(operations[operation], fault);
       const id = await twin.queueJob("b.tif");
       await injected.met;
-      await expect.poll(async () => (await twin.job(id)).status, { timeout: 20_000 }).toBe("queued");
+      await eventually(async () => (await twin.job(id)).status).toBe("queued");
       expect(await twin.job(id)).toMatchObject({ attempts: 1, progress: { done: 0, total: 0 } });
       await twin.expectClean(server);
       twin.faults.s3.heal();
       expect((await twin.expectSuccess(id)).attempts).toBe(2);
-      await expect.poll(twin.countMessages).toBe(0);
+      await eventually(twin.countMessages).toBe(0);
     },
   );
 
@@ -120,7 +120,7 @@ describe("trouble that lasts", () => {
     twin.faults.sqs.heal();
     const job = (await (await server.infer("d.tif", key)).json()) as Job;
     expect((await twin.expectSuccess(job.id)).attempts).toBe(1);
-    await expect.poll(twin.countMessages).toBe(0);
+    await eventually(twin.countMessages).toBe(0);
   });
 
   it("F13 a queue that gives no message does not keep requests from being served, and is taken up again", async () => {
