@@ -77,6 +77,9 @@ export const startTriton = async (
     ],
     { stdio: ["ignore", "ignore", "pipe"] },
   );
+  // Nobody else would end it when a test gives up while it starts.
+  const end = (): void => void child.kill("SIGKILL");
+  process.once("exit", end);
   const lines: string[] = [];
   const started = new Promise<void>((resolve, reject) => {
     createInterface(child.stderr).on("line", (line) => {
@@ -85,7 +88,7 @@ export const startTriton = async (
     });
     child.once("exit", () => reject(new Error(`Triton ended while it started:\n${lines.slice(-30).join("\n")}`)));
   });
-  const gone = once(child, "exit");
+  const gone = once(child, "exit").then(() => process.off("exit", end));
   await started;
   return {
     ports: { http, grpc, metrics },

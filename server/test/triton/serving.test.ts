@@ -48,7 +48,7 @@ describe.runIf(tritonIsInstalled)("the server with a real Triton", () => {
       stdio: ["ignore", "pipe", "inherit"],
     });
     url = await listening(server);
-  }, 120_000);
+  }, 300_000);
   afterAll(async () => {
     server?.kill("SIGKILL");
     await triton?.stop();

@@ -1,12 +1,15 @@
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 
-/** What becomes of bytes on their way: on, nowhere, or the connection is reset after so many bytes of an answer. */
-export type Fate = "pass" | "swallow" | { readonly resetAfterBytes: number };
+/**
+ * What becomes of bytes on their way: on; nowhere, as are all that follow on that connection, which nobody closes; or the
+ * connection is reset after so many bytes of an answer.
+ */
+export type Fate = "pass" | "swallow" | { readonly resetAfterBytes: number; readonly once?: boolean };
 
 export interface TcpProxy {
   readonly url: string;
-  /** For all that comes from now on, on old connections too. */
+  /** Of whatever comes from now on, on old connections too. */
   fate: Fate;
   close(): Promise<void>;
 }
@@ -28,20 +31,27 @@ export const startTcpProxy = async (targetPort: number): Promise<TcpProxy> => {
         to.destroy();
       });
     }
+    let dead = false;
+    const swallows = (): boolean => {
+      dead ||= fate === "swallow";
+      return dead;
+    };
     client.on("data", (chunk) => {
-      if (fate !== "swallow") target.write(chunk);
+      if (!swallows()) target.write(chunk);
     });
     let answered = 0;
     target.on("data", (chunk) => {
-      if (fate === "swallow") return;
-      if (fate === "pass") {
+      if (swallows()) return;
+      if (typeof fate === "string") {
         client.write(chunk);
         return;
       }
       const left = Math.max(0, fate.resetAfterBytes - answered);
       answered += chunk.length;
       if (left > 0) client.write(chunk.subarray(0, left));
-      if (answered >= fate.resetAfterBytes) client.resetAndDestroy();
+      if (answered < fate.resetAfterBytes) return;
+      client.resetAndDestroy();
+      if (fate.once) fate = "pass";
     });
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
