@@ -106,6 +106,8 @@ export const startFaultProxy = async (target: string): Promise<FaultProxy> => {
         if (fault.kind === "cut") response.destroy();
       });
     });
+    // A long poll that was given up must not take a message with it.
+    response.on("close", () => onward.destroy());
     request.on("error", () => onward.destroy());
     request.pipe(onward);
   };
