@@ -31,7 +31,10 @@ const shareFrom = 0.2;
 const gone = 0.25;
 
 /** Whether it is the noise that neighbouring pixels share, rather than texture. */
-export const isCorrelated = ({ share, correlation: { horizontal, vertical } }: Omit<FlatNoise, "corners">): boolean =>
+export const isCorrelated = ({
+  share,
+  correlation: { horizontal, vertical },
+}: Pick<FlatNoise, "share" | "correlation">): boolean =>
   share >= shareFrom &&
   Math.max(horizontal[0], vertical[0]) > correlatedFrom &&
   Math.min(horizontal[2], vertical[2]) < gone;

@@ -85,12 +85,16 @@ export const startFaultProxy = async (target: string): Promise<FaultProxy> => {
       const headers = { ...answer.headers };
       const cuts = fault?.kind === "cut" || fault?.kind === "stalled" || fault?.kind === "shortened";
       if (!cuts) {
-        if (fault?.kind === "unanswered") return response.destroy();
+        if (fault?.kind === "unanswered") {
+          response.destroy();
+          return;
+        }
         if (fault?.kind === "dated") {
           headers.date = new Date(Date.parse(headers.date ?? "") + fault.seconds * 1000).toUTCString();
         }
         response.writeHead(answer.statusCode ?? 502, headers);
-        return answer.pipe(response);
+        answer.pipe(response);
+        return;
       }
       const chunks: Buffer[] = [];
       for await (const chunk of answer as AsyncIterable<Buffer>) chunks.push(chunk);
@@ -99,7 +103,8 @@ export const startFaultProxy = async (target: string): Promise<FaultProxy> => {
       if (fault.kind === "shortened") {
         for (const name of Object.keys(headers)) if (name.startsWith("x-amz-checksum-")) delete headers[name];
         headers["content-length"] = String(half.length);
-        return response.writeHead(answer.statusCode ?? 502, headers).end(half);
+        response.writeHead(answer.statusCode ?? 502, headers).end(half);
+        return;
       }
       response.writeHead(answer.statusCode ?? 502, headers).flushHeaders();
       response.write(half, () => {

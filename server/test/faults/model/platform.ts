@@ -118,7 +118,7 @@ export const createPlatform = (ledger: Ledger) => {
     after: (call) => {
       if (outcomes.get(call) === "unanswered") throw upstream();
       // A function whose call came through and that is then gone: its caller hears nothing.
-      if (outcomes.get(call) === "fatal") return new Promise<void>(() => {});
+      return outcomes.get(call) === "fatal" ? new Promise<void>(() => {}) : undefined;
     },
   });
   const send = sendTo(api.store, api.queue);
