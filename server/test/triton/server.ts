@@ -56,6 +56,8 @@ export const startTriton = async (
     /** Those of an earlier one, to come back in its place. */
     readonly ports?: TritonPorts;
     readonly flags?: readonly string[];
+    /** For the models to read, on top of this process's own. */
+    readonly environment?: Readonly<Record<string, string>>;
   } = {},
 ): Promise<TestTriton> => {
   const { repositories = [modelsFolder], flags = [] } = options;
@@ -75,7 +77,7 @@ export const startTriton = async (
       "--metrics-interval-ms=100",
       ...flags,
     ],
-    { stdio: ["ignore", "ignore", "pipe"] },
+    { stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, ...options.environment } },
   );
   // Nobody else would end it when a test gives up while it starts.
   const end = (): void => void child.kill("SIGKILL");
