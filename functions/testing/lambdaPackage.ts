@@ -27,6 +27,21 @@ export const withoutEngine = (): Promise<void> =>
     false,
   );
 
+/** What a function's archive holds: that of the whole deployed function, or of the callback alone as `packLambda` makes it. */
+export const packageOf = async (lambda: Pick<Aws.lambda.Function, "code">): Promise<LambdaPackage> => {
+  const code = await new Promise<pulumi.asset.Archive>((resolve) => {
+    lambda.code.apply((archive) => archive !== undefined && resolve(archive));
+  });
+  const assets = await (code as pulumi.asset.AssetArchive).assets;
+  const index = assets["__index.js"] as pulumi.asset.StringAsset;
+  return {
+    text: await index.text,
+    packages: Object.keys(assets)
+      .filter((file) => file !== "__index.js")
+      .sort(),
+  };
+};
+
 /**
  * Packs a callback factory as `aws.lambda.CallbackFunction` does, under mocks.
  * @param callbackFactory loaded by `nativeRequire`
@@ -40,17 +55,7 @@ export const packLambda = async (name: string, callbackFactory: () => unknown): 
     role: "arn:aws:iam::000000000000:role/test",
     runtime: "nodejs22.x",
   });
-  const code = await new Promise<pulumi.asset.Archive>((resolve) => {
-    lambda.code.apply((archive) => archive !== undefined && resolve(archive));
-  });
-  const assets = await (code as pulumi.asset.AssetArchive).assets;
-  const index = assets["__index.js"] as pulumi.asset.StringAsset;
-  return {
-    text: await index.text,
-    packages: Object.keys(assets)
-      .filter((file) => file !== "__index.js")
-      .sort(),
-  };
+  return packageOf(lambda);
 };
 
 /**
