@@ -1,0 +1,22 @@
+import type { Row } from "../row";
+import { cpuEngine } from "./cpuEngine";
+import { growth } from "./growth";
+import { latency } from "./latency";
+import { memory } from "./memory";
+import { presign } from "./presign";
+import { simulatedGpu } from "./simulatedGpu";
+import { soak } from "./soak";
+import { start } from "./start";
+
+/** All rows, in the order of the table. */
+export const rows: readonly Row[] = [
+  cpuEngine,
+  simulatedGpu(15),
+  simulatedGpu(50),
+  latency,
+  memory,
+  growth,
+  soak,
+  presign,
+  start,
+];

@@ -1,0 +1,22 @@
+import { type Platform, startPlatform } from "../platform";
+import type { Bench } from "../row";
+import { simulatorEnvironment, startSimulator } from "../simulator";
+
+/** A twin whose server has a simulated GPU, for as long as the work takes. */
+export const withSimulatedGpu = async <T>(
+  bench: Bench,
+  megapixelsPerSecond: number,
+  work: (platform: Platform) => Promise<T>,
+): Promise<T> => {
+  const triton = await startSimulator(megapixelsPerSecond);
+  try {
+    const platform = await startPlatform(bench, simulatorEnvironment(triton));
+    try {
+      return await work(platform);
+    } finally {
+      await platform.close();
+    }
+  } finally {
+    await triton.stop();
+  }
+};
