@@ -116,7 +116,7 @@ const main = async (): Promise<void> => {
   }
   const here = (folder: string): string => relative(process.cwd(), folder) || ".";
   console.log(`\nNoisy, clean and denoised images: ${folders.slice(0, 3).map(here).join(", ")}`);
-  console.log(`Noisy beside denoised beside clean, as a screen shows them: ${here(compared)}`);
+  console.log(`Noisy, denoised, clean and what was removed side by side, as a screen shows them: ${here(compared)}`);
   console.log(`Done in ${((Date.now() - started) / 1000).toFixed(1)} s.`);
 };
 

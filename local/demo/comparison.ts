@@ -1,7 +1,7 @@
 import sharp from "sharp";
 import type { Phantom } from "./phantoms";
 
-const side = 320;
+const side = 256;
 const gap = 8;
 
 /** The darkest and brightest value that count: 0.5 % of the samples lie outside on either side. */
@@ -10,7 +10,18 @@ const windowOf = (samples: Uint16Array): readonly [number, number] => {
   return [sorted[Math.floor(sorted.length * 0.005)], sorted[Math.ceil(sorted.length * 0.995) - 1]];
 };
 
-/** Writes an 8-bit picture of the page's most structured square: noisy, denoised and clean through one window. */
+/** A grey of 0–255 for each value: `low` a tenth above black, `high` a tenth below white. */
+const greyLevels =
+  (low: number, high: number) =>
+  (value: number): number => {
+    const margin = (high - low) * 0.1;
+    return Math.round(Math.min(255, Math.max(0, (255 * (value - low + margin)) / (high - low + 2 * margin))));
+  };
+
+/**
+ * Writes an 8-bit picture of the page's most structured square: noisy, denoised and clean through one window, and what was
+ * removed, noisy − denoised, through one of its own with nothing removed in the middle.
+ */
 export const comparison = async (
   path: string,
   { width, height, clean, noisy }: Phantom,
@@ -26,17 +37,20 @@ export const comparison = async (
     }
     return cut;
   };
-  const [low, high] = windowOf(crop(clean));
-  const margin = (high - low) * 0.1;
-  const level = (value: number): number =>
-    Math.round(Math.min(255, Math.max(0, (255 * (value - low + margin)) / (high - low + 2 * margin))));
-  const parts = [noisy, denoised, clean].map((samples, index) => ({
-    input: Buffer.from(Uint8Array.from(crop(samples), level)),
+  const [before, after, truth] = [noisy, denoised, clean].map(crop);
+  const removed = Float32Array.from(before, (value, index) => value - after[index]);
+  const most = Float32Array.from(removed, Math.abs).sort()[Math.ceil(removed.length * 0.99) - 1];
+  const level = greyLevels(...windowOf(truth));
+  const panels = [before, after, truth].map((samples) => Uint8Array.from(samples, level));
+  panels.push(Uint8Array.from(removed, greyLevels(-most, most)));
+  const parts = panels.map((panel, index) => ({
+    input: Buffer.from(panel),
     raw: { width: size, height: size, channels: 1 as const },
     left: index * (size + gap),
     top: 0,
   }));
-  await sharp({ create: { width: 3 * size + 2 * gap, height: size, channels: 3, background: "#ffffff" } })
+  const across = panels.length * (size + gap) - gap;
+  await sharp({ create: { width: across, height: size, channels: 3, background: "#ffffff" } })
     .composite(parts)
     .greyscale()
     .png({ compressionLevel: 9 })
