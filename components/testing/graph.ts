@@ -2,6 +2,7 @@ import path from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { nativeRequire, projectRoot } from "../../functions/testing/nativeProgram";
 import { called, created, type Properties } from "./cloud";
+import { unlessStuck } from "./stuck";
 
 /** One resource as the program registered it. */
 export interface RecordedResource {
@@ -95,6 +96,26 @@ const loading = (program: string) => (): object => {
   return require(program);
 };
 
+/**
+ * Runs the program within a stack, all registrations included. What it throws is thrown only after them, and without the
+ * resource that a ResourceError carries: whoever prints the error would walk the whole graph for minutes.
+ */
+const completed = async (run: () => object): Promise<unknown> => {
+  let failure: Error | undefined;
+  const exported = await pulumi.runtime.runInPulumiStack(async () => {
+    try {
+      return run();
+    } catch (thrown) {
+      const { message, stack } = thrown as Error;
+      failure = Object.assign(new Error(message), { stack });
+      return {};
+    }
+  });
+  await pulumi.runtime.disconnect();
+  if (failure !== undefined) throw failure;
+  return resolved({ ...(exported as object) });
+};
+
 const resolved = (value: unknown): Promise<unknown> =>
   new Promise((resolve) => {
     pulumi.output(value as pulumi.Input<object>).apply(resolve);
@@ -113,6 +134,7 @@ export interface RecordOptions {
  * Runs a program as the engine would, without one, and records every registration: inputs, parent, dependencies, options.
  * @param program path from the project's root, loaded natively because callback functions are; or, where there are none,
  * what to run, its result being the exports
+ * @throws Error with what the program threw, or with the resources whose inputs never resolve
  */
 export const recordGraph = async (
   program: string | (() => object),
@@ -138,8 +160,7 @@ export const recordGraph = async (
   );
   recording(pulumi.runtime.getMonitor() as unknown as Monitor, () => inputs, resources);
   const run = typeof program === "string" ? loading(program) : program;
-  const exported = (await pulumi.runtime.runInPulumiStack(async () => run())) as Record<string, unknown>;
-  await pulumi.runtime.disconnect();
-  const outputs = (await resolved({ ...exported })) as Record<string, unknown>;
+  const registered = (): readonly string[] => resources.map(({ type, name }) => `${type} ${name}`);
+  const outputs = (await unlessStuck(completed(run), registered)) as Record<string, unknown>;
   return { resources, outputs };
 };
