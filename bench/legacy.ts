@@ -85,7 +85,7 @@ export const startLegacy = async ({ s3 }: TwinDescription, triton: TestTriton): 
         headers: { "content-type": "application/json" },
         body: JSON.stringify({ file }),
       });
-      if (answer.status !== 200) throw new Error(`${answer.status} ${(await answer.text()).slice(0, 300)}`);
+      if (answer.status !== 200) throw new Error(`${answer.status} ${(await answer.text()).slice(0, 100)}`);
       return (await answer.json()) as LegacyAnswer;
     },
     stop,

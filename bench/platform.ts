@@ -61,7 +61,7 @@ export const startPlatform = async (
         headers: { "content-type": "application/json" },
         body: JSON.stringify({ file }),
       });
-      if (answer.status !== 200) throw new Error(`${answer.status} ${(await answer.text()).slice(0, 300)}`);
+      if (answer.status !== 200) throw new Error(`${answer.status} ${(await answer.text()).slice(0, 100)}`);
       return finished((await answer.json()) as Job);
     },
     queue: async (file, output) => {

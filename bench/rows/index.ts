@@ -6,11 +6,13 @@ import { memory } from "./memory";
 import { presign } from "./presign";
 import { simulatedGpu } from "./simulatedGpu";
 import { soak } from "./soak";
+import { stages } from "./stages";
 import { start } from "./start";
 
 /** All rows, in the order of the table. */
 export const rows: readonly Row[] = [
   cpuEngine,
+  stages,
   simulatedGpu(15),
   simulatedGpu(50),
   latency,
