@@ -1,8 +1,20 @@
 // Does not prove how long anybody waits.
 import { describe, expect, it } from "vitest";
-import { createSlots } from "./slots";
+import { createSlots, type Slots } from "./slots";
 
 const settled = () => new Promise(setImmediate);
+
+/** Whether there is room that nobody waits for. */
+const isFree = async (slots: Slots): Promise<boolean> => {
+  const enough = new AbortController();
+  const free = slots.whenFree(enough.signal).then(
+    () => true,
+    () => false,
+  );
+  await settled();
+  enough.abort();
+  return free;
+};
 
 describe("slots", () => {
   it("lets in as many as fit, and the next when one leaves", async () => {
@@ -35,24 +47,23 @@ describe("slots", () => {
     expect(order).toEqual(["request 1", "request 2", "queued"]);
   });
 
-  it("gives nothing at once while somebody waits", async () => {
+  it("has no room to tell of while somebody waits", async () => {
     const slots = createSlots(1);
-    const release = slots.tryEnter();
-    expect(slots.tryEnter()).toBeUndefined();
+    const release = await slots.enter(false);
+    expect(await isFree(slots)).toBe(false);
     const waiting = slots.enter(true);
-    release?.();
-    expect(slots.tryEnter()).toBeUndefined();
+    release();
+    expect(await isFree(slots)).toBe(false);
     (await waiting)();
-    expect(slots.tryEnter()).toBeDefined();
+    expect(await isFree(slots)).toBe(true);
   });
 
   it("gives room back once, however often it is left", async () => {
     const slots = createSlots(1);
     const release = await slots.enter(false);
     release();
-    release();
-    expect(slots.tryEnter()).toBeDefined();
-    expect(slots.tryEnter()).toBeUndefined();
+    await slots.enter(false);
+    expect(await isFree(slots)).toBe(false);
   });
 
   it("forgets who stopped waiting", async () => {
@@ -64,7 +75,7 @@ describe("slots", () => {
     await expect(waiting).rejects.toThrow("enough");
     await expect(slots.enter(true, stop.signal)).rejects.toThrow("enough");
     release();
-    expect(slots.tryEnter()).toBeDefined();
+    expect(await isFree(slots)).toBe(true);
   });
 
   it("lets one larger than everything in when it is alone", async () => {
@@ -93,6 +104,6 @@ describe("slots", () => {
     expect(free).toBe(false);
     release();
     await waiting;
-    expect(slots.tryEnter()).toBeDefined();
+    expect(await isFree(slots)).toBe(true);
   });
 });

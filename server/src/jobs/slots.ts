@@ -2,8 +2,6 @@
 export interface Slots {
   /** Waits for room; who is urgent goes before who is not. @returns what gives the room back; rejects with the signal's reason */
   enter(urgent: boolean, signal?: AbortSignal, size?: number): Promise<() => void>;
-  /** Takes room that is free now, or nothing. */
-  tryEnter(): (() => void) | undefined;
   /** Resolves when there is room that nobody waits for; rejects with the signal's reason. */
   whenFree(signal: AbortSignal): Promise<void>;
 }
@@ -64,7 +62,6 @@ export const createSlots = (capacity: number): Slots => {
       const fitting = Math.min(size, capacity);
       return wait(urgent, fitting, signal, () => take(fitting));
     },
-    tryEnter: () => (used < capacity ? take(1) : undefined),
     whenFree: (signal) => wait(false, 1, signal, () => {}),
   };
 };

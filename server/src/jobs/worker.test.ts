@@ -60,23 +60,68 @@ describe("workQueue", () => {
     expect(world.messages).toEqual([]);
   });
 
-  it("gives a message back at once when a request took the slot meanwhile", async () => {
+  it("keeps a message whose slot a request took out of sight until it is its turn, received but once", async () => {
     const world = createWorld();
     world.putInput("a.tif", "pixels");
-    world.submitToQueue("a.tif");
-    let release: (() => void) | undefined;
-    const calls: Call[] = [];
-    const { worker, looping, stop } = work(world, {
+    const id = world.submitToQueue("a.tif");
+    const [message] = world.messages;
+    const order: string[] = [];
+    let requestLeaves = (): void => {};
+    let renewals = 0;
+    const { worker, looping } = work(world, {
       slots: 1,
-      after: (call) => {
-        calls.push(call);
-        if (call.action === "receive") release = worker.slots.tryEnter();
-        if (call.action === "setVisibility") stop.abort(new Error("seen"));
+      times: { heartbeat: 1 },
+      onTile: (done) => void (done === 0 && order.push("message")),
+      after: async ({ action }) => {
+        if (action === "receive" && renewals === 0) requestLeaves = await worker.slots.enter(true);
+        if (action !== "setVisibility") return;
+        renewals += 1;
+        if (renewals !== 100) return;
+        expect(message.visibleAt).toBe(60);
+        void worker.slots.enter(true).then((leave) => {
+          order.push("a later request");
+          leave();
+        });
+        requestLeaves();
       },
     });
     await looping;
-    expect(release).toBeDefined();
-    expect(calls.map(({ action }) => action)).toEqual(["receive", "setVisibility"]);
+    await Promise.all(worker.runs.all().map((run) => run.done));
+    await worker.slots.enter(false);
+    expect(world.job(id).status).toBe("succeeded");
+    expect(message.receives).toBe(1);
+    expect(order).toEqual(["message", "a later request"]);
+  });
+
+  it("gives a message that waits for its turn back at once when it is told to stop", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    world.submitToQueue("a.tif");
+    const calls: Call[] = [];
+    const { worker, looping, stop } = work(world, {
+      slots: 1,
+      times: { heartbeat: 1 },
+      after: async (call) => {
+        calls.push(call);
+        if (call.action === "receive") await worker.slots.enter(true);
+        if (call.action === "setVisibility") stop.abort(new Error("drain"));
+      },
+    });
+    await looping;
+    expect(calls[0].action).toBe("receive");
+    expect(new Set(calls.slice(1).map(({ action }) => action))).toEqual(new Set(["setVisibility"]));
+    expect(world.messages[0].visibleAt).toBe(0);
+    expect(worker.runs.all()).toEqual([]);
+  });
+
+  it("takes no message that came when it was already told to stop", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    world.submitToQueue("a.tif");
+    const { worker, looping, stop } = work(world, {
+      after: ({ action }) => void (action === "receive" && stop.abort(new Error("drain"))),
+    });
+    await looping;
     expect(world.messages[0].visibleAt).toBe(0);
     expect(worker.runs.all()).toEqual([]);
   });
@@ -87,7 +132,7 @@ describe("workQueue", () => {
     const { looping, worker } = work(world, { slots: 1 });
     await looping;
     expect(world.messages).toEqual([]);
-    expect(worker.slots.tryEnter()).toBeDefined();
+    await expect(worker.slots.enter(false)).resolves.toBeDefined();
   });
 
   it("counts a queue that does not answer, frees the slot, and goes on until it is stopped", async () => {
@@ -117,6 +162,6 @@ describe("workQueue", () => {
     });
     await looping;
     expect(world.messages[0].visibleAt).toBe(60);
-    expect(worker.slots.tryEnter()).toBeDefined();
+    await expect(worker.slots.enter(false)).resolves.toBeDefined();
   });
 });

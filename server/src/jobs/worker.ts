@@ -1,5 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { jobTimes } from "../../../contract/job";
 import type { Metrics } from "../metrics";
+import type { QueueMessage } from "../store/queue";
 import type { Slots } from "./slots";
 import { type TakeDeps, takeMessage } from "./takeMessage";
 
@@ -15,21 +17,38 @@ const longestPauseMilliseconds = 30_000;
 
 /**
  * Takes messages while the engine works and a slot is free, until the signal; the runs it started go on by themselves.
- * Requests go first: a message that finds its slot gone goes straight back to the queue.
+ * Requests go first: no message is asked for while one waits. A message that finds its slot gone waits in turn with them.
  */
 export const workQueue = async (deps: WorkerDeps, signal: AbortSignal): Promise<void> => {
-  const { queue, runs, slots, metrics, log, whenReady } = deps;
+  const { queue, runs, slots, times, metrics, log, whenReady } = deps;
   let pauseMilliseconds = firstPauseMilliseconds;
+
+  /**
+   * A slot for a message in hand, kept out of sight meanwhile: sent back and received anew each time that its slot is
+   * gone, it would come to `maxReceiveCount` without one attempt. Told to stop it goes back at once.
+   */
+  const slotFor = async ({ receipt }: QueueMessage): Promise<(() => void) | undefined> => {
+    let renewing: Promise<void> = Promise.resolve();
+    const renewal = setInterval(() => {
+      renewing = queue
+        .setVisibility(receipt, jobTimes.visibilitySeconds)
+        .catch((error: unknown) => log.warn({ err: error }, "a waiting message could not be kept out of sight"));
+    }, times.heartbeat);
+    // Only the signal ends the wait otherwise.
+    const release = await slots.enter(true, signal).catch(() => undefined);
+    clearInterval(renewal);
+    await renewing;
+    if (release !== undefined && !signal.aborted) return release;
+    release?.();
+    await queue.setVisibility(receipt, 0);
+    return undefined;
+  };
 
   const takeOne = async (): Promise<void> => {
     const message = await queue.receive(signal);
     if (message === undefined) return;
-    const release = slots.tryEnter();
-    if (release === undefined || signal.aborted) {
-      release?.();
-      await queue.setVisibility(message.receipt, 0);
-      return;
-    }
+    const release = await slotFor(message);
+    if (release === undefined) return;
     const held = await takeMessage(message, deps).catch((error: unknown) => {
       release();
       throw error;
