@@ -934,6 +934,29 @@ describe("platform error", () => {
     expect(world.notices.map((job) => job.status)).toEqual(["failed"]);
   });
 
+  it.each([
+    ["before it buries the message", "bury", "before"],
+    ["after it buried the message", "bury", "after"],
+    ["before it writes the end", "writeText", "before"],
+    ["after it wrote the end", "writeText", "after"],
+  ] as const)("ends with a dead letter although its worker dies %s", async (_, action, when) => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const id = world.submitToQueue("a.tif", { attempts: 5 });
+    const doomed: TestWorker = world.worker("doomed", {
+      [when]: (call: Call) => {
+        if (call.action === action) doomed.crash();
+      },
+    });
+    void doomed.receive();
+    await new Promise(setImmediate);
+    world.advance(60);
+    expect(await world.worker("heir").receive()).toBeUndefined();
+    expect(world.job(id)).toMatchObject({ status: "failed", error: { code: "attempts_exhausted" } });
+    expect(world.deadLetters).toContain(JSON.stringify({ job: id }));
+    expect(world.messages).toEqual([]);
+  });
+
   it("counts a worker that died five times over, too", async () => {
     const world = createWorld();
     world.putInput("a.tif", "pixels");

@@ -62,15 +62,15 @@ export const takeMessage = async (
   }
 
   /** Ends a job that nobody runs. @returns whether the record was still as read */
-  const endUnrun = async (stored: StoredJob, ended: Job, bury: boolean): Promise<boolean> => {
+  const endUnrun = async (stored: StoredJob, ended: Job): Promise<boolean> => {
     if ((await records.replace(ended, stored.etag)) === undefined) return false;
     log.info({ job: id, status: ended.status, code: ended.error?.code }, "job ended without a run");
-    if (bury) await queue.bury(message.body);
     await queue.remove(receipt);
     await notify(ended).catch((error: unknown) => log.warn({ job: id, err: error }, "the topic was not told"));
     return true;
   };
 
+  let buried = false;
   for (;;) {
     const stored = await records.read(id);
     if (stored === undefined) {
@@ -100,11 +100,14 @@ export const takeMessage = async (
       log.warn({ job: id, worker: job.worker }, "the worker of a job fell silent");
     }
     if (job.cancelRequestedAt !== undefined) {
-      if (await endUnrun(stored, cancelled(job, new Date()), false)) return undefined;
+      if (await endUnrun(stored, cancelled(job, new Date()))) return undefined;
       continue;
     }
     if (job.attempts >= jobTimes.maxAttempts) {
-      if (await endUnrun(stored, failed(job, exhausted, new Date()), true)) return undefined;
+      // Before the end: a message of an ended job is deleted unseen, so a worker that dies between the two would leave none.
+      if (!buried) await queue.bury(message.body);
+      buried = true;
+      if (await endUnrun(stored, failed(job, exhausted, new Date()))) return undefined;
       continue;
     }
     const held = taken(job, instance, new Date());
