@@ -160,6 +160,42 @@ describe("create: POST /inference on a server", () => {
   });
 });
 
+describe("a replay", () => {
+  it("that waits counts among the requests, one that is answered no longer", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const hold = gate();
+    const other = world.worker("other", { onTile: () => hold.opened });
+    const ask = (worker: TestWorker) => worker.submit({ request: request(), idempotencyKey: "k", waitSeconds: 3600 });
+    const first = ask(other);
+    while (other.runs.all().length === 0) await new Promise(setImmediate);
+    const calls: Call[] = [];
+    const worker = world.worker("one", { maxRequests: 2, before: (call) => void calls.push(call) });
+    const waiting = [ask(worker), ask(worker)];
+    const made = calls.length;
+    expect(await ask(worker)).toMatchObject({ ok: false, problem: { code: "overloaded", status: 503 } });
+    expect(calls.slice(made).filter(({ action }) => action !== "readText")).toEqual([]);
+    hold.open();
+    expect(await Promise.all([first, ...waiting])).toMatchObject(
+      Array.from({ length: 3 }, () => ({ ok: true, value: { status: "succeeded", worker: "other" } })),
+    );
+    expect(await ask(worker)).toMatchObject({ ok: true, value: { status: "succeeded" } });
+  });
+
+  it("is refused when it meets another request with its key that was a moment faster", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    world.putInput("b.tif", "pixels");
+    const worker = world.worker("one");
+    const ask = (file: string) => worker.submit({ request: request(file), idempotencyKey: "k", waitSeconds: 5 });
+    const answers = await Promise.all([ask("a.tif"), ask("b.tif")]);
+    expect(answers.filter(({ ok }) => ok)).toHaveLength(1);
+    expect(answers).toContainEqual(
+      expect.objectContaining({ ok: false, problem: expect.objectContaining({ code: "idempotency_conflict" }) }),
+    );
+  });
+});
+
 describe("take", () => {
   it("takes a queued job, counts the attempt, and deletes the message when it is done", async () => {
     const world = createWorld();

@@ -7,7 +7,7 @@ import type { ObjectStore } from "../store/objects";
 import type { JobQueue } from "../store/queue";
 import { UpstreamError } from "../store/upstream";
 import type { JobRecords } from "./records";
-import type { Runs } from "./runs";
+import type { Run, Runs } from "./runs";
 import type { Slots } from "./slots";
 import type { Times } from "./times";
 
@@ -26,7 +26,7 @@ export interface SubmitDeps {
   readonly times: Times;
   readonly instance: string;
   readonly inBucket: string;
-  /** Requests whose jobs are not over yet; more are refused. */
+  /** Requests that wait for an answer, replays among them, or whose jobs are not over yet; more are refused. */
   readonly maxRequests: number;
   /** While the server drains nothing new begins and nobody waits for jobs that run elsewhere. */
   readonly isDraining: () => boolean;
@@ -95,7 +95,11 @@ export const createSubmit = (deps: SubmitDeps): Submit => {
     return { job, etag };
   };
 
-  return async ({ request, idempotencyKey, waitSeconds }) => {
+  /** @param begun told of the run that the request began, if so */
+  const serve = async (
+    { request, idempotencyKey, waitSeconds }: Submission,
+    begun: (run: Run) => void,
+  ): Promise<Checked<Job>> => {
     const until = performance.now() + waitSeconds * 1000;
     const requestHash = idempotencyKey === undefined ? undefined : hashOfRequests([request]);
     const id = idempotencyKey === undefined ? randomJobId() : jobIdForKey(idempotencyKey, 0);
@@ -104,6 +108,22 @@ export const createSubmit = (deps: SubmitDeps): Submit => {
       if (stored !== undefined) return replay(stored.job, requestHash, until);
     }
 
+    const input = await store.head(inBucket, request.file);
+    if (input === undefined) return { ok: false, problem: inputNotFound(request.file) };
+    if (isDraining()) {
+      return refused("draining", "Expected a serving server but this one is shutting down. Try again.");
+    }
+    const held = await create(id, request, input, requestHash);
+    if (held !== undefined) begun(runs.start(held, (signal) => slots.enter(true, signal)));
+    else if (requestHash !== undefined) {
+      // Another request with the same key was faster.
+      const stored = await records.read(id);
+      if (stored !== undefined) return replay(stored.job, requestHash, until);
+    }
+    return checked(await awaitEnd(id, until));
+  };
+
+  return async (submission) => {
     if (requests >= maxRequests) {
       return refused(
         "overloaded",
@@ -113,26 +133,13 @@ export const createSubmit = (deps: SubmitDeps): Submit => {
     requests += 1;
     let over: Promise<void> = Promise.resolve();
     try {
-      const input = await store.head(inBucket, request.file);
-      if (input === undefined) {
-        return { ok: false, problem: inputNotFound(request.file) };
-      }
-      if (isDraining()) {
-        return refused("draining", "Expected a serving server but this one is shutting down. Try again.");
-      }
-      const held = await create(id, request, input, requestHash);
-      if (held !== undefined) over = runs.start(held, (signal) => slots.enter(true, signal)).done;
+      return await serve(submission, (run) => {
+        over = run.done;
+      });
     } finally {
       void over.then(() => {
         requests -= 1;
       });
     }
-
-    if (runs.find(id) === undefined && requestHash !== undefined) {
-      // Another request with the same key was faster.
-      const stored = await records.read(id);
-      if (stored !== undefined) return replay(stored.job, requestHash, until);
-    }
-    return checked(await awaitEnd(id, until));
   };
 };
