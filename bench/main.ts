@@ -51,11 +51,14 @@ const parseArguments = (args: readonly string[]) => {
   }
 };
 
+/** The table is read elsewhere: what lies in this project is named as it lies there. */
+const withoutRoot = (text: string): string => text.replaceAll(`${resolve(__dirname, "..")}/`, "");
+
 const runRow = async (row: (typeof rows)[number], bench: Bench): Promise<RowResult> => {
   const missing = row.missing?.();
   if (missing !== undefined) {
     bench.progress(`${row.name}: skipped. ${missing}`);
-    return { row, skipped: missing };
+    return { row, skipped: withoutRoot(missing) };
   }
   bench.progress(`${row.name}: ${row.title}`);
   const start = performance.now();
@@ -102,7 +105,7 @@ const main = async (): Promise<void> => {
         const why = error instanceof Error ? error.message : String(error);
         bench.progress(`${row.name}: failed. ${why}`);
         failures.push(row.name);
-        done.push({ row, skipped: `It failed: ${why}` });
+        done.push({ row, skipped: `It failed: ${withoutRoot(why)}` });
       }
     }
     const document = resultsDocument(done, describeMachine(), new Date(), bench);

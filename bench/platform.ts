@@ -17,8 +17,8 @@ export interface Platform {
   /** Puts a file where the platform takes its inputs. */
   upload(file: string, path: string): Promise<void>;
   /**
-   * `POST /inference`, straight to the server as the load balancer would.
-   * @throws Error when the answer is not the finished job
+   * `POST /inference`, straight to the server as the load balancer would; what takes longer than its wait is awaited.
+   * @throws Error when it is refused, or the job did not succeed
    */
   infer(file: string): Promise<Job>;
   /**
@@ -61,8 +61,9 @@ export const startPlatform = async (
         headers: { "content-type": "application/json" },
         body: JSON.stringify({ file }),
       });
-      if (answer.status !== 200) throw new Error(`${answer.status} ${(await answer.text()).slice(0, 100)}`);
-      return finished((await answer.json()) as Job);
+      if (!answer.ok) throw new Error(`${answer.status} ${(await answer.text()).slice(0, 100)}`);
+      const job = (await answer.json()) as Job;
+      return finished(answer.status === 202 ? await client.waitForJob(job.id) : job);
     },
     queue: async (file, output) => {
       const { id } = await client.createJob({ file, ...(output === undefined ? {} : { output }) });

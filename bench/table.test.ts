@@ -33,6 +33,12 @@ describe("the table", () => {
     expect(missedBy({ ...finding, goal: { limit: 21.1725, is: "at most" } })).toBe(1);
   });
 
+  it("knows no share of nothing", () => {
+    const broken = { ...finding, goal: { limit: 0, is: "at most" } } as const;
+    expect(lines(broken)).toContain("| ≤ 0 images/s | **no** |");
+    expect(lines({ ...broken, measured: { median: 0, min: 0, max: 0 } })).toContain("| yes |");
+  });
+
   it("leaves goal and verdict empty where there is no goal, and the spread where there was one run", () => {
     const { goal, where, ...plain } = finding;
     expect(lines({ ...plain, runs: 1, unit: "" })).toBe("| 512², 4 at a time | 42.3 | 1 |  |  |  |");

@@ -19,7 +19,8 @@ const wanted = ({ is, limit, of }: Goal, unit: string): string =>
 const verdict = (finding: Finding): string => {
   if (finding.goal === undefined) return "";
   const missed = missedBy(finding);
-  return missed === undefined ? "yes" : `**no, by ${written(100 * missed)} %**`;
+  if (missed === undefined) return "yes";
+  return Number.isFinite(missed) ? `**no, by ${written(100 * missed)} %**` : "**no**";
 };
 
 const cell = (text: string): string => text.replaceAll("|", "\\|").replaceAll("\n", " ");
