@@ -9,6 +9,7 @@ import {
   type RunOptions,
   startEngine,
 } from "./components/testing/engine/engine";
+import { everyOption } from "./components/testing/everyOption";
 import { type RecordedGraph, recordGraph } from "./components/testing/graph";
 import { type StackName, stackConfig, stacks } from "./components/testing/stackConfig";
 import type { FunctionName } from "./contract/routes";
@@ -153,6 +154,15 @@ describe.skipIf(missing.length > 0)("Pulumi's engine", { timeout: runSeconds * 1
       const passwords = images.flatMap(({ inputs }) => inputs.registries as { password: unknown }[]);
       expect(passwords.map(({ password }) => typeof password)).toEqual(["object", "object"]);
     });
+  });
+
+  it.each(stacks)("previews %s with every option at once", async (stack) => {
+    const config = everyOption[stack];
+    const preview = await run(platform, `${stack} preview, every option`, stack, ["preview"], { config });
+    expect(preview.ok, preview.text).toBe(true);
+    expect(preview.operations).toEqual([]);
+    expect(preview.text).not.toContain("error:");
+    expect(preview.text).not.toContain("Nobody hears of alarms");
   });
 
   it("lets another team's program read the outputs, and give its role leave to call", async () => {

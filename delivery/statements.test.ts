@@ -1,8 +1,9 @@
 // Does not prove that AWS asks for these rights and no others; a deployment that lacks one names it.
 import { describe, expect, it } from "vitest";
 import { accountId, created, physicalName, region } from "../components/testing/cloud";
+import { everyOption } from "../components/testing/everyOption";
 import { type RecordedResource, recordGraph } from "../components/testing/graph";
-import { type StackName as MainStack, stackConfig, stackFile } from "../components/testing/stackConfig";
+import { type StackName as MainStack, stackConfig, stackFile, stacks } from "../components/testing/stackConfig";
 import { loadConfig } from "../config";
 import { accessStatements, guardStatements } from "./accessStatements";
 import { computeStatements } from "./computeStatements";
@@ -33,6 +34,10 @@ const creation: Readonly<Record<string, (name: string) => readonly [action: stri
   "aws:apigatewayv2/apiMapping:ApiMapping": () => [
     "apigateway:POST",
     `arn:aws:apigateway:${region}::/domainnames/a.example.com/apimappings`,
+  ],
+  "aws:apigatewayv2/authorizer:Authorizer": () => [
+    "apigateway:POST",
+    `arn:aws:apigateway:${region}::/apis/a/authorizers`,
   ],
   "aws:apigatewayv2/domainName:DomainName": () => ["apigateway:POST", `arn:aws:apigateway:${region}::/domainnames`],
   "aws:apigatewayv2/integration:Integration": () => [
@@ -161,27 +166,16 @@ const context = (resource: RecordedResource) => ({
   ...(typeof resource.props.policyArn === "string" ? { "iam:PolicyARN": resource.props.policyArn } : {}),
 });
 
-/** As much as a stack can be asked for at once. */
-const everything = {
-  "ddn:wakeSchedule": "cron(0 8 ? * MON-FRI *)",
-  "ddn:uploadPrefix": "in/",
-  "ddn:domainName": "a.example.com",
-  "ddn:certificateArn": `arn:aws:acm:${region}:${accountId}:certificate/1`,
-  "ddn:alarmEmails": ["a@example.com"],
-};
-const network = { "ddn:flowLogs": true, "ddn:interfaceEndpoints": true };
-
 describe("whoever deploys a stack", () => {
-  it.each<[MainStack, Readonly<Record<string, unknown>>]>([
-    ["dev", { ...everything, ...network }],
-    ["prod", {}],
-  ])("may make everything that %s is made of", async (stack, changes) => {
-    stackConfig(stack, changes);
+  it.each(stacks)("may make everything that %s can be made of", async (stack) => {
+    stackConfig(stack, everyOption[stack]);
     const { resources } = await recordGraph("./index.ts", { stack });
     const made = resources.filter(({ custom, type }) => custom && type.startsWith("aws:"));
     expect(made.length).toBeGreaterThan(100);
     const refused = made.filter((resource) => {
-      const [action, target] = creation[resource.type](nameOf(resource));
+      const asked = creation[resource.type];
+      if (asked === undefined) throw new Error(`Expected a type of the table but received ${resource.type}.`);
+      const [action, target] = asked(nameOf(resource));
       return !isAllowed(deploy(stack), action, target, context(resource));
     });
     expect(refused.map(({ type, name }) => `${type} ${name}`)).toEqual([]);
