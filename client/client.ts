@@ -1,6 +1,9 @@
 import { hasEnded, type Job } from "../contract/job";
-import { DdnError, errorOfNetwork, errorOfResponse } from "./error";
+import { type ApiCall, apiFetch } from "./apiFetch";
+import type { Authorization } from "./authorization";
+import { type Access, DdnError, errorOfNetwork, errorOfResponse } from "./error";
 
+export { type Authorization, bearer } from "./authorization";
 export { DdnError, errorOfJob } from "./error";
 
 /** The typed client: fetch only, so that browsers and Node share it. */
@@ -10,8 +13,8 @@ export interface ClientOptions {
   readonly baseUrl: string;
   /** @default the global fetch */
   readonly fetch?: typeof fetch;
-  /** Sent to the API with every request, such as `authorization`; never sent to storage. */
-  readonly headers?: Readonly<Record<string, string>>;
+  /** Goes with every request to a route that is not open, and never to storage. @default none */
+  readonly authorization?: Authorization | undefined;
   /** Attempts of a request that may safely be repeated. @default 5 */
   readonly attempts?: number;
   /** Waits between attempts and polls; rejects with the signal's reason when aborted. @default a timer */
@@ -132,11 +135,14 @@ const timer = (milliseconds: number, signal?: AbortSignal): Promise<void> =>
 const randomKey = (): string =>
   Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
-const queryOf = (parameters: Readonly<Record<string, string | number | boolean | undefined>>): string => {
-  const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(parameters)) if (value !== undefined) query.set(name, String(value));
-  return query.toString();
-};
+/** RFC 3986 to the letter, as AWS signs it: whoever checks the query as it was sent and whoever decodes it first see the same. */
+const escaped = (value: string | number | boolean): string =>
+  encodeURIComponent(value).replace(/[!'()*]/g, (letter) => `%${letter.charCodeAt(0).toString(16).toUpperCase()}`);
+
+const queryOf = (parameters: Readonly<Record<string, string | number | boolean | undefined>>): string =>
+  Object.entries(parameters)
+    .flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${escaped(value)}`]))
+    .join("&");
 
 /** Counts the bytes on their way through. */
 const counted = (source: ByteSource, onProgress: (sent: number, total: number) => void): ReadableStream<Uint8Array> => {
@@ -159,22 +165,30 @@ const counted = (source: ByteSource, onProgress: (sent: number, total: number) =
 export const createClient = ({
   baseUrl,
   fetch: send = globalThis.fetch,
-  headers: ownHeaders = {},
+  authorization,
   attempts = 5,
   pause = timer,
 }: ClientOptions): Client => {
   const base = baseUrl.replace(/\/+$/, "");
+  const sendOpen = apiFetch(base, undefined, send);
+  const sendAuthorized = apiFetch(base, authorization, send);
 
-  const once = async (url: string, init: RequestInit): Promise<Response> => {
+  /** The answer when it is a success; `access` tells how the API was asked, undefined that storage was. */
+  const successOf = async (
+    url: string,
+    signal: AbortSignal | undefined,
+    access: Access | undefined,
+    sending: Promise<Response>,
+  ): Promise<Response> => {
     let response: Response;
     try {
-      response = await send(url, init);
+      response = await sending;
     } catch (cause) {
-      if (init.signal?.aborted) throw init.signal.reason;
-      throw errorOfNetwork(url, cause);
+      if (signal?.aborted) throw signal.reason;
+      throw cause instanceof DdnError ? cause : errorOfNetwork(url, cause);
     }
     if (response.ok) return response;
-    throw await errorOfResponse(response);
+    throw await errorOfResponse(response, access);
   };
 
   /** Repeats what may be repeated; `attempt` starts from the beginning each time. */
@@ -195,12 +209,16 @@ export const createClient = ({
     }
   };
 
-  const json = async <T>(url: string, init: RequestInit): Promise<T> => {
-    const response = await once(url, init);
+  const storage = (url: string, init: RequestInit, signal: AbortSignal | undefined): Promise<Response> =>
+    successOf(url, signal, undefined, send(url, { ...init, signal: signal ?? null }));
+
+  const json = async <T>(path: string, call: ApiCall, apiSend = sendAuthorized): Promise<T> => {
+    const url = `${base}${path}`;
+    const response = await successOf(url, call.signal, authorization?.kind ?? "none", apiSend(path, call));
     try {
       return (await response.json()) as T;
     } catch {
-      if (init.signal?.aborted) throw init.signal.reason;
+      if (call.signal?.aborted) throw call.signal.reason;
       throw new DdnError(
         response.status,
         "answer_invalid",
@@ -210,7 +228,7 @@ export const createClient = ({
   };
 
   const ask = <T>(method: string, path: string, { signal }: CallOptions = {}): Promise<T> =>
-    patiently(() => json<T>(`${base}${path}`, { method, headers: ownHeaders, signal: signal ?? null }), signal);
+    patiently(() => json<T>(path, { method, signal }), signal);
 
   const post = <T>(
     path: string,
@@ -219,21 +237,22 @@ export const createClient = ({
     options: CreateOptions,
   ): Promise<T> => {
     const { signal, idempotencyKey = randomKey() } = options;
-    const init = {
+    const call = {
       method: "POST",
-      headers: { ...ownHeaders, "content-type": "application/json", "idempotency-key": idempotencyKey, ...headers },
+      headers: { "content-type": "application/json", "idempotency-key": idempotencyKey, ...headers },
       body: JSON.stringify(body),
-      signal: signal ?? null,
+      signal,
     };
-    return patiently(() => json<T>(`${base}${path}`, init), signal);
+    return patiently(() => json<T>(path, call), signal);
   };
 
   /** One attempt only: uploads and downloads repeat it together with what follows, so that an expired URL is replaced. */
   const presign = (parameters: Parameters<typeof queryOf>[0], signal: AbortSignal | undefined): Promise<Presigned> =>
-    json(`${base}/presign?${queryOf(parameters)}`, { headers: ownHeaders, signal: signal ?? null });
+    json(`/presign?${queryOf(parameters)}`, { signal });
 
   const client: Client = {
-    ping: (options) => ask("GET", "/ping", options),
+    // Open, so it carries no credentials, and answers whoever has none.
+    ping: ({ signal } = {}) => patiently(() => json("/ping", { signal }, sendOpen), signal),
 
     presignUpload: (file, { signal, ...terms } = {}) =>
       patiently(() => presign({ file, mode: "upload", ...terms }, signal), signal),
@@ -255,7 +274,7 @@ export const createClient = ({
             }
           : // A slice has no type, so that no Content-Type is sent but the one that was signed.
             { body: source.slice(), headers: target.headers };
-        const answer = await once(target.url, { ...init, method: target.method, signal: signal ?? null });
+        const answer = await storage(target.url, { ...init, method: target.method }, signal);
         await answer.arrayBuffer();
         return target.file;
       }, signal);
@@ -287,7 +306,7 @@ export const createClient = ({
     download: (target, { signal } = {}) =>
       patiently(async () => {
         const source = await presign({ mode: "download", ...target }, signal);
-        return once(source.url, { method: source.method, headers: source.headers, signal: signal ?? null });
+        return storage(source.url, { method: source.method, headers: source.headers }, signal);
       }, signal),
   };
   return client;

@@ -285,7 +285,11 @@ describe("what goes wrong", () => {
     const { code, lines } = await denoise(path);
 
     expect(code).toBe(1);
-    expect(lines).toEqual([expect.stringMatching(/^unauthorized: Expected an authorised request\./)]);
+    expect(lines).toEqual([
+      expect.stringMatching(
+        /^unauthorized: Expected a token, which this API asks for\. Give one in DDN_TOKEN or by --token/,
+      ),
+    ]);
   });
 });
 

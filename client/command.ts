@@ -2,7 +2,8 @@ import { resolve } from "node:path";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { expected } from "../contract/problem";
 import { version } from "../contract/version";
-import { createClient, DdnError } from "./client";
+import { type AccessFlags, authorizationOf } from "./access";
+import { type ClientOptions, createClient, DdnError } from "./client";
 import { denoise, exitCodes } from "./denoise";
 import type { Output } from "./display";
 import { smoke } from "./smoke";
@@ -42,11 +43,30 @@ const parseApi = (text: string): string => {
     : invalid(expected("an http or https address", "api", text));
 };
 
-const apiOption = (): Option =>
-  new Option("--api <url>", "address of the platform's API")
-    .env("DDN_API")
-    .default("http://127.0.0.1:8080")
-    .argParser(parseApi);
+/** Options of the commands that talk to the API. */
+const withApi = (command: Command): Command =>
+  command
+    .addOption(
+      new Option("--api <url>", "address of the platform's API")
+        .env("DDN_API")
+        .default("http://127.0.0.1:8080")
+        .argParser(parseApi),
+    )
+    // No .env() here: a flag goes before DDN_AUTH and DDN_TOKEN, and must not conflict with them.
+    .addOption(
+      new Option("--token <token>", "bearer token, where the API asks for a JWT; rather set DDN_TOKEN").conflicts(
+        "aws",
+      ),
+    )
+    .option("--aws", "sign requests with your AWS credentials, where the API asks for IAM (or DDN_AUTH=iam)")
+    .addHelpText(
+      "after",
+      `
+Access: DDN_AUTH takes a stack's output authMode (jwt, iam, none); --token and --aws go before it.
+A token in DDN_TOKEN stays out of the process list and the shell's history; --token does not.
+AWS credentials are found as AWS's own tools find them (AWS_PROFILE and so on), the region in the
+API's address or else in AWS_REGION.`,
+    );
 
 /** Runs while `work` does; the first Ctrl-C asks it to stop, the second ends the process. */
 const interruptible = async (
@@ -74,9 +94,8 @@ const interruptible = async (
   }
 };
 
-interface DenoiseFlags {
+interface DenoiseFlags extends AccessFlags {
   readonly out: string;
-  readonly api: string;
   readonly jobs: number;
   readonly strength?: number;
   readonly sigma?: number;
@@ -93,12 +112,19 @@ export const main = async (surroundings: Surroundings): Promise<number> => {
     .exitOverride()
     .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: (text) => stderr.write(text) });
 
-  program
-    .command("denoise")
+  const connectionOf = (flags: AccessFlags): Pick<ClientOptions, "baseUrl" | "authorization"> => {
+    try {
+      return { baseUrl: flags.api, authorization: authorizationOf(flags, process.env) };
+    } catch (error) {
+      if (error instanceof DdnError) program.error(`error: ${error.detail}`);
+      throw error;
+    }
+  };
+
+  withApi(program.command("denoise"))
     .description("Denoise files, or folders with everything below them (.tif, .tiff, .png).")
     .argument("<path...>", "files or folders")
     .requiredOption("--out <dir>", "folder for the results; keeps the structure below each folder given")
-    .addOption(apiOption())
     .option("-j, --jobs <n>", "files under way at once", parseCount, 2)
     .option("--strength <s>", "0 to 1: how much of the noise to take away (default: 1)", parseFraction("strength"))
     .option("--sigma <s>", "noise as a fraction of full scale, instead of the estimate", parseFraction("sigma"))
@@ -115,7 +141,8 @@ Examples:
   ddn denoise scan-0042.tif --out denoised
   ddn denoise scans/ more/ --out denoised -j 4 --strength 0.8`,
     )
-    .action(async (paths: string[], { out, jobs, api, strength, sigma, force = false }: DenoiseFlags) => {
+    .action(async (paths: string[], { out, jobs, strength, sigma, force = false, ...access }: DenoiseFlags) => {
+      const connection = connectionOf(access);
       const settings = {
         paths,
         out: resolve(out),
@@ -125,20 +152,19 @@ Examples:
         ...(sigma === undefined ? {} : { sigma }),
       };
       exitCode = await interruptible(surroundings, (signal) =>
-        denoise(createClient({ baseUrl: api }), settings, stdout, signal),
+        denoise(createClient(connection), settings, stdout, signal),
       );
     });
 
-  program
-    .command("smoke")
+  withApi(program.command("smoke"))
     .description("Check a deployment against the contract, with a few small images of its own.")
-    .addOption(apiOption())
     .addHelpText(
       "after",
       "\nA stack that sleeps is woken, which takes minutes.\n\nExit codes: 0 all checks hold, 1 one does not.",
     )
-    .action(async ({ api }: Pick<DenoiseFlags, "api">) => {
-      exitCode = await interruptible(surroundings, (signal) => smoke(api, stdout, signal));
+    .action(async (access: AccessFlags) => {
+      const connection = connectionOf(access);
+      exitCode = await interruptible(surroundings, (signal) => smoke(connection, stdout, signal));
     });
 
   program

@@ -42,6 +42,8 @@ interface Run {
 const lateMs = 3000;
 const cancelWithinMs = 5000;
 const downloadAttempts = 3;
+/** What befalls one file befalls them all. */
+const lockedOutCodes = ["unauthorized", "forbidden", "credentials_missing"];
 
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
 const percent = (done: number, total: number): string => `${total === 0 ? 0 : Math.floor((100 * done) / total)} %`;
@@ -227,6 +229,7 @@ export const denoise = async (
   for (const failure of found.failures) fail(failure);
 
   const counts = { done: 0, skipped: 0 };
+  let lockedOut = false;
   if (found.images.length > 0) {
     const { service } = await client.ping({ signal });
     if (service !== "ready") display.line(`The service is ${service}: the first image waits until it runs.`);
@@ -249,7 +252,7 @@ export const denoise = async (
     const waiting = found.images.values();
     const work = async () => {
       for (const image of waiting) {
-        if (signal.aborted) return;
+        if (signal.aborted || lockedOut) return;
         try {
           if (await denoiseOne(run, image)) counts.done += 1;
           else {
@@ -258,7 +261,9 @@ export const denoise = async (
           }
         } catch (cause) {
           if (signal.aborted) return;
-          fail({ name: image.name, error: errorOfFile("to denoise the file", image.path, cause) });
+          const error = errorOfFile("to denoise the file", image.path, cause);
+          fail({ name: image.name, error });
+          lockedOut ||= lockedOutCodes.includes(error.code);
         }
       }
     };
@@ -271,6 +276,8 @@ export const denoise = async (
   }
 
   display.line(`${counts.done} done, ${counts.skipped} skipped, ${failures.length} failed`);
+  const tried = counts.done + counts.skipped + failures.length - found.failures.length;
+  if (lockedOut) display.line(`Stopped, since nothing is let in: ${found.images.length - tried} files were not tried.`);
   for (const { name, error } of failures) display.line(`  ${name}: ${error.code}: ${error.detail}`);
   return failures.length === 0 ? exitCodes.fine : exitCodes.failed;
 };

@@ -23,10 +23,30 @@ export class DdnError extends Error {
   }
 }
 
+/** How the API was asked to let a request in. */
+export type Access = "none" | "bearer" | "aws";
+
+const tokenOption = "in DDN_TOKEN or by --token (createClient: `authorization: bearer(token)`)";
+const awsOption = "by --aws or DDN_AUTH=iam (createClient: `authorization: signedByAws(…)`)";
+
+/** Refusals of the gateway by what was sent: 401 comes of an API that asks for a token, 403 of one that asks for a signature. */
+const refusalWords: Readonly<Record<Access, Readonly<Record<401 | 403, string>>>> = {
+  none: {
+    401: `Expected a token, which this API asks for. Give one ${tokenOption}.`,
+    403: `Expected a signed request, which this API asks for. Have requests signed with your AWS credentials ${awsOption}.`,
+  },
+  bearer: {
+    401: `Expected a token that this API takes. Get a new one, of the issuer and audience that the API trusts, and give it ${tokenOption}.`,
+    403: `Expected a request that this API lets in, but a token is not enough. If the stack's authMode is iam, have requests signed ${awsOption}; otherwise ask the platform's owner for access.`,
+  },
+  aws: {
+    401: `Expected a token, but the request was signed for AWS. Give a token ${tokenOption}, and leave out --aws and DDN_AUTH=iam.`,
+    403: "Expected AWS credentials that may call this API. Check the profile, AWS_REGION and the clock of this machine, or ask the platform's owner for execute-api:Invoke on it.",
+  },
+};
+
 /** What the gateway says in AWS's own words, told in ours. */
 const gatewayWords: Readonly<Record<number, readonly [code: string, detail: string]>> = {
-  401: ["unauthorized", "Expected an authorised request. Give the client the credentials that this API asks for."],
-  403: ["forbidden", "Expected a caller who may use this route. Ask the platform's owner for access."],
   413: ["body_too_large", "Expected a smaller body. Images travel by presigned URL, not through the API."],
   429: ["throttled", "Expected fewer requests a second. Wait a moment, then try again with fewer at a time."],
   502: ["bad_gateway", "Expected an answer from the service behind the gateway but it broke off. Try again."],
@@ -68,8 +88,21 @@ const parseObject = (text: string): Record<string, unknown> => {
   }
 };
 
-/** An answer that is not a success, as the one error; reads its body. */
-export const errorOfResponse = async (response: Response): Promise<DdnError> => {
+/**
+ * Why the gateway let a request not in, as far as it says more than `Unauthorized` and `Forbidden`.
+ * Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-troubleshooting-jwt.html
+ */
+const gatewayReason = (response: Response, message: unknown): string => {
+  const described = /error_description="([^"]*)"/.exec(response.headers.get("www-authenticate") ?? "")?.[1];
+  const said = described ?? (typeof message === "string" && /\s/.test(message) ? message : "");
+  return said === "" ? "" : ` The gateway says: ${said.slice(0, 64)}.`;
+};
+
+const isRedirect = ({ type, status }: Response): boolean =>
+  type === "opaqueredirect" || (status >= 300 && status < 400 && status !== 304);
+
+/** An answer that is not a success, as the one error; reads its body. `access` tells how the API was asked; storage has none. */
+export const errorOfResponse = async (response: Response, access?: Access): Promise<DdnError> => {
   const { status } = response;
   const retryAfterSeconds = parseRetryAfter(response.headers.get("retry-after"), Date.now());
   const location = response.headers.get("location") ?? undefined;
@@ -83,6 +116,17 @@ export const errorOfResponse = async (response: Response): Promise<DdnError> => 
   }
   const body = parseObject(text);
   if (typeof body.code === "string" && typeof body.detail === "string") return failure(body.code, body.detail);
+  if (access !== undefined && (status === 401 || status === 403)) {
+    const code = status === 401 ? "unauthorized" : "forbidden";
+    return failure(code, `${refusalWords[access][status]}${gatewayReason(response, body.message)}`);
+  }
+  if (access !== undefined && isRedirect(response)) {
+    const target = location === undefined ? "another address" : location.split("?")[0].slice(0, 64);
+    return failure(
+      "redirected",
+      `Expected an answer of the API but it points to ${target}. Give the API's own address.`,
+    );
+  }
   const known = gatewayWords[status];
   if (known !== undefined) return failure(known[0], known[1]);
   const said = typeof body.message === "string" ? body.message : text.trim();

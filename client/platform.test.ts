@@ -3,11 +3,13 @@ import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { startTwin, type Twin } from "../local/twin";
-import { type Client, createClient, errorOfJob } from "./client";
+import { signedByAws } from "./awsSignature";
+import { bearer, type Client, createClient, errorOfJob } from "./client";
 import { main } from "./command";
 import { smoke } from "./smoke";
+import { signedFor, startGuard, testKey, withToken } from "./testing/guard";
 import { noisyTiff } from "./testing/images";
 
 let twin: Twin;
@@ -121,17 +123,49 @@ describe("ddn smoke", () => {
   it("finds a whole platform to hold every check", async () => {
     const lines: string[] = [];
 
-    const code = await smoke(`${twin.url}/`, { write: (text) => lines.push(text) }, new AbortController().signal);
+    const code = await smoke(
+      { baseUrl: `${twin.url}/` },
+      { write: (text) => lines.push(text) },
+      new AbortController().signal,
+    );
 
     expect(lines.filter((line) => line.startsWith("FAIL"))).toEqual([]);
     expect(lines.at(-1)).toBe(`8 of 8 checks hold at ${twin.url}\n`);
     expect(code).toBe(0);
   });
 
+  it.each([
+    ["a token", () => bearer("good"), withToken("good")],
+    ["signatures", () => signedByAws("http://127.0.0.1", "ap-northeast-2"), signedFor("ap-northeast-2")],
+  ])("is let in by %s, and finds the open routes open", async (_name, authorization, admits) => {
+    vi.stubEnv("AWS_PROFILE", undefined);
+    vi.stubEnv("AWS_ACCESS_KEY_ID", testKey.accessKeyId);
+    vi.stubEnv("AWS_SECRET_ACCESS_KEY", testKey.secretAccessKey);
+    vi.stubEnv("AWS_SESSION_TOKEN", undefined);
+    const guard = await startGuard(twin.url, admits);
+    const lines: string[] = [];
+    const output = { write: (text: string) => lines.push(text) };
+
+    const signal = new AbortController().signal;
+    const code = await smoke({ baseUrl: guard.url, authorization: authorization() }, output, signal);
+    await guard.close();
+    vi.unstubAllEnvs();
+
+    expect(lines.filter((line) => line.startsWith("FAIL"))).toEqual([]);
+    expect(code).toBe(0);
+    const carrying = guard.requests.filter(({ headers }) => headers.authorization !== undefined);
+    expect(carrying.filter(({ open }) => open)).toEqual([]);
+    expect(carrying.length).toBeGreaterThan(0);
+  });
+
   it("says which checks do not hold", async () => {
     const lines: string[] = [];
 
-    const code = await smoke(twin.s3.endpoint, { write: (text) => lines.push(text) }, new AbortController().signal);
+    const code = await smoke(
+      { baseUrl: twin.s3.endpoint },
+      { write: (text) => lines.push(text) },
+      new AbortController().signal,
+    );
 
     expect(lines.filter((line) => line.startsWith("FAIL"))).toHaveLength(8);
     expect(code).toBe(1);

@@ -2,7 +2,8 @@ import { createHash, randomBytes } from "node:crypto";
 import { fromArrayBuffer } from "geotiff";
 import type { Job } from "../contract/job";
 import { routes } from "../contract/routes";
-import { type Client, createClient, DdnError, errorOfJob, type Presigned } from "./client";
+import { type ApiCall, type ApiFetch, apiFetch } from "./apiFetch";
+import { type Client, type ClientOptions, createClient, DdnError, errorOfJob, type Presigned } from "./client";
 import { exitCodes } from "./denoise";
 import type { Output } from "./display";
 import { greyTiff } from "./smokeImage";
@@ -10,7 +11,8 @@ import { greyTiff } from "./smokeImage";
 /** What the checks share: the deployment, and what the ones before found. */
 interface Visit {
   readonly client: Client;
-  readonly base: string;
+  /** Sends to the API as the client does, and without credentials. */
+  readonly api: { readonly authorized: ApiFetch; readonly open: ApiFetch };
   /** Segment in front of every file of this visit; the buckets' lifecycle removes them. */
   readonly folder: string;
   readonly signal: AbortSignal;
@@ -39,8 +41,8 @@ const refusal = async (call: Promise<unknown>): Promise<string> => {
   return "no refusal";
 };
 
-const codeOf = async ({ base, signal }: Visit, path: string, init: RequestInit = {}): Promise<string> => {
-  const answer = await fetch(`${base}${path}`, { ...init, signal });
+const codeOf = async (send: ApiFetch, path: string, call: ApiCall): Promise<string> => {
+  const answer = await send(path, call);
   const { code } = (await answer.json()) as { code?: string };
   return `${answer.status} ${code}`;
 };
@@ -66,8 +68,8 @@ const checks: readonly Check[] = [
   },
   {
     name: "the OpenAPI document describes every route",
-    run: async ({ base, signal }) => {
-      const { paths } = (await (await fetch(`${base}/openapi.json`, { signal })).json()) as { paths: object };
+    run: async ({ api, signal }) => {
+      const { paths } = (await (await api.open("/openapi.json", { signal })).json()) as { paths: object };
       const missing = routes
         .map(({ key }) => key.split(" ")[1])
         .filter((path) => path !== undefined && !(path in paths));
@@ -116,14 +118,14 @@ const checks: readonly Check[] = [
   {
     name: "what is wrong with a request is said by its code",
     run: async (visit) => {
-      const { client, folder, signal } = visit;
-      const json = { method: "POST", headers: { "content-type": "application/json" } };
+      const { client, api, folder, signal } = visit;
+      const json = { method: "POST", headers: { "content-type": "application/json" }, signal };
       const found = [
-        await codeOf(visit, "/presign?mode=upload&file=..%2Fa.tif"),
-        await codeOf(visit, "/presign?mode=upload&file=a.tif&file=b.tif"),
-        await codeOf(visit, "/jobs", { ...json, body: "{" }),
-        await codeOf(visit, "/nowhere"),
-        await codeOf(visit, "/presign", json),
+        await codeOf(api.authorized, "/presign?mode=upload&file=..%2Fa.tif", { signal }),
+        await codeOf(api.authorized, "/presign?mode=upload&file=a.tif&file=b.tif", { signal }),
+        await codeOf(api.authorized, "/jobs", { ...json, body: "{" }),
+        await codeOf(api.open, "/nowhere", { signal }),
+        await codeOf(api.open, "/presign", json),
         await refusal(client.presignDownload({ file: `${folder}/nothing.tif` }, { signal })),
         await refusal(client.createJob({ file: `${folder}/nothing.tif` }, { signal })),
         await refusal(client.job("0".repeat(26), { signal })),
@@ -187,13 +189,22 @@ const checks: readonly Check[] = [
 ];
 
 /**
- * The contract's checks against any deployment, over HTTP alone: one line each.
+ * The contract's checks against any deployment, over HTTP alone: one line each. Open routes are asked without credentials.
  * @returns the exit code: 0 when all hold, 1 when one does not
  */
-export const smoke = async (baseUrl: string, output: Output, signal: AbortSignal): Promise<number> => {
+export const smoke = async (
+  { baseUrl, authorization }: Pick<ClientOptions, "baseUrl" | "authorization">,
+  output: Output,
+  signal: AbortSignal,
+): Promise<number> => {
   const base = baseUrl.replace(/\/+$/, "");
   const folder = `ddn-smoke/${randomBytes(6).toString("hex")}`;
-  const visit: Visit = { client: createClient({ baseUrl: base }), base, folder, signal };
+  const visit: Visit = {
+    client: createClient({ baseUrl: base, authorization }),
+    api: { authorized: apiFetch(base, authorization, fetch), open: apiFetch(base, undefined, fetch) },
+    folder,
+    signal,
+  };
   let failed = 0;
   for (const { name, run } of checks) {
     const start = performance.now();

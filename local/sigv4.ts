@@ -5,7 +5,7 @@ import { SignatureV4 } from "@smithy/signature-v4";
 import type { AccessKey, TwinRole } from "./access";
 
 export interface AuthenticationOptions {
-  readonly service: "s3" | "sqs" | "sns";
+  readonly service: "s3" | "sqs" | "sns" | "execute-api";
   readonly region: string;
   readonly keys: readonly AccessKey[];
   /** The clock; default the machine's. */
