@@ -3,6 +3,8 @@ import { ImageError } from "./image";
 
 /** Headers of real images are a few KiB; this bounds what a hostile one can make us read. */
 const maxHeaderBytes = 64 * 1024 * 1024;
+/** Of one tag or table, since it is held as a whole and as text once more. */
+const maxPieceBytes = 16 * 1024 * 1024;
 const windowBytes = 16 * 1024;
 /** Small strips lie one behind the other, so that one read serves many. */
 const dataWindowBytes = 64 * 1024;
@@ -13,7 +15,7 @@ export interface BoundedFile {
   readonly size: number;
   /**
    * @param what names the piece in the error, as in "the directory of page 2"
-   * @throws ImageError `image_corrupt` when the piece lies outside the file, `image_unsupported` when all pieces together pass 64 MiB
+   * @throws ImageError `image_corrupt` when the piece lies outside the file, `image_unsupported` when the piece passes 16 MiB or all together pass 64
    */
   read(offset: number, length: number, what: string): Promise<Buffer>;
   /** Bytes already known to lie in the file; not counted, and the caller's own to change. */
@@ -44,6 +46,12 @@ export const withBoundedFile = async <T>(path: string, use: (file: BoundedFile) 
         throw new ImageError(
           "image_corrupt",
           `Expected ${what} at byte ${offset} but the file ends after ${size} bytes. It was cut short or damaged: upload it again.`,
+        );
+      }
+      if (length > maxPieceBytes) {
+        throw new ImageError(
+          "image_unsupported",
+          `Expected at most ${maxPieceBytes} bytes for ${what} but received ${length}. Save the image without its extra metadata.`,
         );
       }
       total += length;

@@ -380,9 +380,16 @@ describe("readImageHeader on a TIFF", () => {
     );
   });
 
+  it("refuses a text of more than 16 MiB", async () => {
+    const big = text(270, Buffer.alloc(20_000_000, "x"));
+    expect(await refusal(buildTiff({ pages: [page({ tags: [big] })] }))).toBe(
+      "image_unsupported: Expected at most 16777216 bytes for ImageDescription of page 1 but received 20000001. Save the image without its extra metadata.",
+    );
+  });
+
   it("refuses tables and texts of more than 64 MiB together", async () => {
-    const big = text(270, Buffer.alloc(40 * 1024 * 1024, "x"));
-    expect(await refusal(buildTiff({ pages: [page({ tags: [big] }), page({ tags: [big] })] }))).toBe(
+    const big = page({ tags: [text(270, Buffer.alloc(15 * 1024 * 1024, "x"))] });
+    expect(await refusal(buildTiff({ pages: [big, big, big, big, big] }))).toBe(
       "image_unsupported: Expected at most 67108864 bytes of tags and tables but received more. Save the image without its extra metadata.",
     );
   });
