@@ -125,7 +125,8 @@ describe("an engine", () => {
     expect(await answer.json()).toMatchObject({ code: "engine_timeout" });
     await twin.expectClean(server);
     hangs = false;
-    expect((await server.infer("hang.tif")).status).toBe(200);
+    // A run may be over its limit on a busy machine, too.
+    await eventually(async () => (await server.infer("hang.tif")).status).toBe(200);
   });
 
   it("F14 that does not answer is refused at once with Retry-After, until it is back", async () => {

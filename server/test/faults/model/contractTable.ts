@@ -10,6 +10,8 @@ export interface RecordWrite {
   readonly ageSeconds: number;
   /** Whether the writer is handing its work back. */
   readonly isDraining: boolean;
+  /** Whether a message of the job lies in the dead-letter queue. */
+  readonly isBuried: boolean;
 }
 
 type Rule = (write: RecordWrite & { readonly before: Job }) => boolean;
@@ -71,6 +73,7 @@ const moves: Readonly<Record<string, Rule>> = {
   "given up": all(
     isFree,
     endsBy("failed", "attempts_exhausted"),
+    ({ isBuried }) => isBuried,
     ({ before, after }) => before.attempts === jobTimes.maxAttempts && after.attempts === jobTimes.maxAttempts,
   ),
 };

@@ -60,12 +60,14 @@ export const createPlatform = (ledger: Ledger) => {
   world.objects.set = (key, object) => {
     const standing = world.objects.get(key);
     if (key.startsWith(`out/${jobKey("").slice(0, -".json".length)}`)) {
+      const after = JSON.parse(object.body.toString()) as Job;
       const write = {
         before: standing && (JSON.parse(standing.body.toString()) as Job),
-        after: JSON.parse(object.body.toString()) as Job,
+        after,
         by: actor.name,
         isDraining: actor.isDraining,
         ageSeconds: standing === undefined ? 0 : object.writtenAt - standing.writtenAt,
+        isBuried: world.deadLetters.includes(JSON.stringify({ job: after.id })),
       };
       entered(() => ledger.wrote(write));
     } else if (object.metadata["ddn-job"] !== undefined) {
