@@ -37,8 +37,8 @@ class Network(nn.Module):
     A bias-free residual U-Net on 2x2 pixel-unshuffled input, 1.10 M parameters, 50 kMAC per pixel.
     Its attribute names are the keys of the stored weights: `e` encoder, `d` down, `u` up, `g` decoder.
 
-    forward(image [N,1,H,W] about 0-1, sigma [N,1,H,W] in the same unit) -> noise [N,1,H,W]; H and W multiples of 8.
-    Scaling image and sigma by k > 0 scales the noise by k.
+    forward(detail [N,1,H,W], sigma [N,1,H,W] in the same unit) -> noise [N,1,H,W]; H and W multiples of 8.
+    `detail` is an image less its blurred copy. Scaling both by k > 0 scales the noise by k.
     """
 
     def __init__(self) -> None:
@@ -53,8 +53,8 @@ class Network(nn.Module):
         self.g = nn.ModuleList(blocks(*level) for level in outer)
         self.tail = convolution(WIDTHS[0], 4)
 
-    def forward(self, image: Tensor, sigma: Tensor) -> Tensor:
-        features = self.head(torch.cat([functional.pixel_unshuffle(image, 2), sigma[:, :, ::2, ::2]], dim=1))
+    def forward(self, detail: Tensor, sigma: Tensor) -> Tensor:
+        features = self.head(torch.cat([functional.pixel_unshuffle(detail, 2), sigma[:, :, ::2, ::2]], dim=1))
         skipped = []
         for encode, down in zip(self.e, self.d):
             features = encode(features)
@@ -85,14 +85,21 @@ class Denoiser(nn.Module):
         padded = functional.pad(x, [BLUR_RADIUS_PX] * 4, mode="reflect")
         return functional.conv2d(functional.conv2d(padded, self.kernel), self.kernel.transpose(2, 3))
 
+    def noise(self, x: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        """The noise in x [N,1,H,W] as the network sees it, unlimited, and its standard deviation there, both in x's unit."""
+        mean = self.blurred(x)
+        sigma = (a * mean + b).clamp(min=MIN_VARIANCE).sqrt()
+        # Less the local mean, an image is the same at any brightness, faint noise on a bright ground is no small
+        # difference of large numbers, and the zeros that the convolutions pad with mean "as bright as here".
+        return self.network(x - mean, sigma), sigma
+
     def unrounded(self, image: Tensor, params: Tensor) -> Tensor:
         offset, scale, a, b = params[:, :, None, None].split(1, dim=1)
         samples = image.to(self.kernel.dtype)
-        x = (samples - offset) * scale
-        sigma = (a * self.blurred(x) + b).clamp(min=MIN_VARIANCE).sqrt()
+        noise, sigma = self.noise((samples - offset) * scale, a, b)
         # Noise of a known level explains only so much: without this limit a noise-free image would be altered.
         limit = self.clamp_sigmas * sigma
-        noise = self.network(x, sigma).minimum(limit).maximum(-limit)
+        noise = noise.minimum(limit).maximum(-limit)
         # Subtracted from the samples rather than from x, which would have to be mapped back with new rounding errors.
         return samples - noise / scale
 

@@ -1,0 +1,99 @@
+"""Writes clean training images, drawn by rule from a seed: `python model/generate.py OUT.npy --count 2000 --seed 1`.
+
+OUT.npy is uint16 [count, size, size]; image i depends on the seed, i // GROUP and i alone, so that banks with other
+seeds share nothing and a bank can be continued by `--start`. No photograph is read.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy
+from numpy.random import Generator
+
+import scenes
+from textures import Image, log_uniform, spectral, texture
+
+# Images of one group share a library of textures, each time turned, scaled and cut out anew: drawing them costs most.
+GROUP = 16
+LIBRARY_TEXTURES = 24
+LIBRARY_SIZE_PX = 1024
+TEXTURES_PER_IMAGE = 8
+
+
+def library(seed: int, group: int) -> list[Image]:
+    random = numpy.random.default_rng([seed, group, 1])
+    return [texture(random, LIBRARY_SIZE_PX) for _ in range(LIBRARY_TEXTURES)]
+
+
+def cut(random: Generator, image: Image, size: int) -> Image:
+    """A turned and scaled piece [size, size]; beyond the edges it is mirrored."""
+    zoom = log_uniform(random, 0.7, 2.2)
+    turn = cv2.getRotationMatrix2D(
+        tuple(map(float, random.uniform(0, image.shape[0], 2))), random.uniform(0, 360), zoom
+    )
+    turn[:, 2] += size / 2 - random.uniform(0, image.shape[0], 2)
+    return cv2.warpAffine(image, turn, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+
+
+def photographed(random: Generator, image: Image, factor: int) -> Image:
+    """Optics and a camera's processing: blur, scaling down by `factor`, uneven light, sharpening, tone curve."""
+    if random.random() < 0.35:
+        image = cv2.GaussianBlur(image, (0, 0), random.uniform(0.25, 1) * factor)
+    size = image.shape[0] // factor
+    image = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
+    if random.random() < 0.2:
+        light = cv2.resize(spectral(random, 64, 2.5), (size, size), interpolation=cv2.INTER_CUBIC)
+        image = image * numpy.clip(1 + 0.25 * light, 0.2, 2)
+    if random.random() < 0.25:
+        image = image + random.uniform(0.2, 1) * (image - cv2.GaussianBlur(image, (0, 0), random.uniform(0.7, 1.5)))
+    image = numpy.clip(image, 0, 1)
+    if random.random() < 0.4:
+        image = image ** log_uniform(random, 0.6, 1.7)
+    return image
+
+
+def generate(seed: int, index: int, size: int, textures: list[Image]) -> Image:
+    random = numpy.random.default_rng([seed, index, 0])
+    factor = 2 if random.random() < 0.7 else 3
+    shares = numpy.array([share for share, _ in scenes.KINDS])
+    scene = scenes.KINDS[random.choice(len(shares), p=shares / shares.sum())][1]
+    chosen = random.choice(len(textures), TEXTURES_PER_IMAGE, replace=False)
+    pieces = [cut(random, textures[which], size * factor) for which in chosen]
+    image = photographed(random, scene(random, size * factor, pieces), factor)
+    return numpy.round(image * 65535).astype(numpy.uint16)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--count", type=int, default=2000)
+    parser.add_argument("--size", type=int, default=320, help="pixels along each side")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--start", type=int, default=0, help="index of the first image")
+    arguments = parser.parse_args()
+
+    cv2.setNumThreads(1)
+    started, group, textures = time.monotonic(), -1, []
+    shape = (arguments.count, arguments.size, arguments.size)
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    bank = numpy.lib.format.open_memmap(arguments.output, mode="w+", dtype=numpy.uint16, shape=shape)
+    for position in range(arguments.count):
+        index = arguments.start + position
+        if index // GROUP != group:
+            group = index // GROUP
+            textures = library(arguments.seed, group)
+        bank[position] = generate(arguments.seed, index, arguments.size, textures)
+        if sys.stderr.isatty() or position % 100 == 99:
+            each = (time.monotonic() - started) / (position + 1)
+            print(
+                f"\r{position + 1} of {arguments.count} images, {each:.2f} s each", end="", file=sys.stderr, flush=True
+            )
+    bank.flush()
+    print(f"\n{arguments.output}: uint16 {shape}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,269 @@
+"""Procedural scenes: float32 [size, size] of about 0-1, drawn larger than needed so that scaling down smooths edges."""
+
+import cv2
+import numpy
+from numpy.random import Generator
+
+from textures import Image, log_uniform, spectral, turned
+
+
+def tones(random: Generator, count: int) -> Image:
+    """Grey levels of objects: spread evenly, leaning to one end, or a few levels that repeat."""
+    kind = random.random()
+    if kind < 0.3:
+        levels = random.uniform(0, 1, count)
+    elif kind < 0.6:
+        levels = random.beta(*random.uniform(0.6, 3, 2), count)
+    else:
+        few = random.uniform(0.05, 0.95, random.integers(2, 7))
+        levels = few[random.integers(0, len(few), count)] + random.uniform(0.02, 0.15) * random.standard_normal(count)
+    return numpy.clip(levels, 0, 1).astype(numpy.float32)
+
+
+def outline(random: Generator, radius: float) -> Image:
+    """A polygon of about this radius: ellipse, bar, smooth blob or splinter."""
+    kind = random.random()
+    if kind < 0.35:
+        angles = numpy.linspace(0, 2 * numpy.pi, int(numpy.clip(6 + radius, 8, 60)), endpoint=False)
+        points = numpy.stack([numpy.cos(angles), numpy.sin(angles) * log_uniform(random, 0.2, 1)], 1)
+    elif kind < 0.6:
+        flat = log_uniform(random, 0.06, 1)
+        points = numpy.array([[-1, -flat], [1, -flat], [1, flat], [-1, flat]])
+    else:
+        count = int(numpy.clip(5 + radius, 6, 48)) if random.random() < 0.6 else int(random.integers(3, 9))
+        angles = numpy.linspace(0, 2 * numpy.pi, count, endpoint=False)
+        waves = sum(random.uniform(0, 0.45) / n * numpy.cos(n * angles + random.uniform(0, 6.3)) for n in range(1, 6))
+        points = numpy.stack([numpy.cos(angles), numpy.sin(angles)], 1) * numpy.abs(1 + waves)[:, None]
+    turn = random.uniform(0, 2 * numpy.pi)
+    rotation = numpy.array([[numpy.cos(turn), numpy.sin(turn)], [-numpy.sin(turn), numpy.cos(turn)]])
+    return points @ rotation * radius
+
+
+def leaf_labels(random: Generator, size: int) -> tuple[Image, int]:
+    """Dead leaves: objects over objects, their sizes a power law as in photographs (Lee, Mumford, Huang 2001)."""
+    labels = numpy.zeros((size, size), numpy.float32)
+    smallest, largest = log_uniform(random, 3, 24), random.uniform(0.2, 0.9) * size
+    power = 1 - random.uniform(2.4, 3.2)
+    polygons, area, wanted = [], 0.0, random.uniform(1.6, 3.5) * size * size
+    while area < wanted and len(polygons) < 6000:
+        radius = (smallest**power + random.random() * (largest**power - smallest**power)) ** (1 / power)
+        polygons.append(outline(random, radius) + random.uniform(-radius / 2, size + radius / 2, 2))
+        area += 2 * radius * radius
+    for label, polygon in enumerate(polygons, 1):
+        cv2.fillPoly(labels, [numpy.round(polygon * 16).astype(numpy.int32)], float(label), lineType=8, shift=4)
+    return labels.astype(numpy.int32), len(polygons) + 1
+
+
+def boundary_distance(labels: Image) -> Image:
+    """Pixels to the nearest edge between two labels."""
+    edge = numpy.zeros(labels.shape, bool)
+    edge[:, 1:] |= labels[:, 1:] != labels[:, :-1]
+    edge[1:] |= labels[1:] != labels[:-1]
+    return cv2.distanceTransform((~edge).astype(numpy.uint8), cv2.DIST_L2, 3)
+
+
+def leaves(random: Generator, size: int, textures: list[Image]) -> Image:
+    labels, count = leaf_labels(random, size)
+    textured = random.random(count) < random.uniform(0.4, 1)
+    strength = numpy.exp(random.uniform(numpy.log(0.008), numpy.log(0.2), count)) * textured
+    slope = random.normal(size=(2, count)) * random.uniform(0, 0.35) / size * (random.random((2, count)) < 0.6)
+    which = random.integers(0, len(textures), count)
+    axis = numpy.arange(size, dtype=numpy.float32) - size / 2
+    surface = numpy.zeros((size, size), numpy.float32)
+    for index, image in enumerate(textures):
+        numpy.copyto(surface, image, where=(which == index)[labels])
+    image = tones(random, count)[labels] + strength.astype(numpy.float32)[labels] * surface
+    image += (
+        slope[0].astype(numpy.float32)[labels] * axis[None, :] + slope[1].astype(numpy.float32)[labels] * axis[:, None]
+    )
+    if random.random() < 0.4:
+        depth = numpy.minimum(boundary_distance(labels) / log_uniform(random, 2, 30), 1)
+        lit = random.normal(size=count).astype(numpy.float32)[labels] * random.uniform(0, 0.25)
+        image += lit * (numpy.sqrt(depth) - 0.7)
+    if random.random() < 0.3:
+        image += random.uniform(-1.5, 1.5) * cv2.Laplacian(cv2.GaussianBlur(image, (0, 0), 3), cv2.CV_32F)
+    if random.random() < 0.4:
+        far = (random.random(count) < random.uniform(0.1, 0.6)).astype(numpy.float32)[labels]
+        share = cv2.GaussianBlur(far, (0, 0), 2)
+        image += (cv2.GaussianBlur(image, (0, 0), random.uniform(1, 5)) - image) * share
+    return image
+
+
+def surfaces(random: Generator, size: int, textures: list[Image]) -> Image:
+    """Large areas of one texture each, lit unevenly: cloth, wood, cast surfaces."""
+    first, second, third = (textures[index] for index in random.choice(len(textures), 3, replace=False))
+    image = numpy.where(spectral(random, size, 1.9) > random.uniform(-1, 1), first, second)
+    image = random.uniform(0.03, 0.25) * (image + random.uniform(0, 0.5) * third)
+    light = 1 + random.uniform(0, 0.3) * spectral(random, size, 2.2)
+    return (0.5 + random.uniform(-0.25, 0.25) + image) * light
+
+
+def text(random: Generator) -> str:
+    return "".join(chr(code) for code in random.integers(33, 126, random.integers(2, 12)))
+
+
+def drawing(random: Generator, size: int, textures: list[Image]) -> Image:
+    """Text, traces, pads and frames on a quiet ground: labels, scales, circuit boards."""
+    image = numpy.full((size, size), random.uniform(0, 1), numpy.float32) + random.uniform(0, 0.12) * spectral(
+        random, size, 2.2
+    )
+    directions = numpy.array([(1, 0), (0, 1), (1, 1), (1, -1)])
+    for _ in range(random.integers(20, 120)):
+        tone, thick, kind = float(random.uniform(0, 1)), int(random.integers(1, 9)), random.random()
+        point = random.integers(0, size, 2)
+        if kind < 0.35:
+            mask = numpy.zeros((size, size), numpy.uint8)
+            where, font, height = tuple(map(int, point)), int(random.integers(0, 8)), float(random.uniform(0.4, 3))
+            cv2.putText(mask, text(random), where, font, height, 255, min(thick, 4), cv2.LINE_AA)
+            image += (tone - image) * (mask.astype(numpy.float32) / 255)
+        elif kind < 0.7:
+            points = [point]
+            for _ in range(random.integers(1, 6)):
+                step = directions[random.integers(4)] * random.choice([-1, 1]) * random.integers(8, size // 3)
+                points.append(points[-1] + step)
+            for lane in range(int(random.integers(1, 5))):
+                shifted = numpy.array(points) + lane * (2 * thick + 2) * numpy.array([1, -1])
+                cv2.polylines(image, [shifted.astype(numpy.int32)], False, tone, thick, cv2.LINE_AA)
+        elif kind < 0.9:
+            inside = -1 if random.random() < 0.6 else thick
+            cv2.circle(image, tuple(map(int, point)), int(random.integers(2, 26)), tone, inside, cv2.LINE_AA)
+        else:
+            corner = point + random.integers(5, size // 4, 2)
+            inside = -1 if random.random() < 0.5 else thick
+            cv2.rectangle(image, tuple(map(int, point)), tuple(map(int, corner)), tone, inside)
+    return image + random.uniform(0, 0.06) * textures[0]
+
+
+def ellipsoid(random: Generator, size: int, smallest: float, largest: float) -> tuple[slice, slice, Image]:
+    """Where it lies, and its thickness along the beam as a share of its thickest."""
+    radius = log_uniform(random, smallest, largest)
+    squeeze, turn = random.uniform(0.35, 1), random.uniform(0, numpy.pi)
+    row, column = random.uniform(0, size, 2)
+    top, left = max(0, int(row - radius)), max(0, int(column - radius))
+    bottom, right = min(size, int(row + radius) + 2), min(size, int(column + radius) + 2)
+    down = numpy.arange(top, bottom, dtype=numpy.float32)[:, None] - row
+    over = numpy.arange(left, right, dtype=numpy.float32)[None, :] - column
+    u = over * numpy.cos(turn) + down * numpy.sin(turn)
+    v = (down * numpy.cos(turn) - over * numpy.sin(turn)) / squeeze
+    thickness = numpy.sqrt(numpy.maximum(0, 1 - (u * u + v * v) / (radius * radius)))
+    return slice(top, bottom), slice(left, right), thickness.astype(numpy.float32)
+
+
+def crack(random: Generator, size: int) -> Image:
+    """A branching line of 1 to 3 pixels, 0-1."""
+    mask = numpy.zeros((size, size), numpy.uint8)
+    tips = [(random.uniform(0, size, 2), random.uniform(0, 2 * numpy.pi))]
+    thick = int(random.integers(1, 4))
+    while tips:
+        point, heading = tips.pop()
+        for _ in range(int(random.integers(5, 50))):
+            heading += random.normal() * 0.35
+            further = point + random.uniform(3, 9) * numpy.array([numpy.cos(heading), numpy.sin(heading)])
+            cv2.line(mask, tuple(map(int, point)), tuple(map(int, further)), 255, thick, cv2.LINE_AA)
+            point = further
+            if random.random() < 0.03 and len(tips) < 4:
+                tips.append((point, heading + random.choice([-0.8, 0.8])))
+    return mask.astype(numpy.float32) / 255
+
+
+def part(random: Generator, size: int) -> Image:
+    """The thickness of one machine part along the beam, about 0-1: plate, tube, step wedge, rod, weld bead or foil."""
+    along, across = turned(random, size)
+    along, across = along - random.uniform(0, 1) * along.max(), across - random.uniform(across.min(), across.max())
+    radius, kind = log_uniform(random, 4, size * 0.5), random.random()
+    if kind < 0.2:
+        return (numpy.abs(along) < radius) & (numpy.abs(across) < radius * random.uniform(0.1, 1))
+    if kind < 0.4:
+        bore = random.uniform(0, 0.95) * (random.random() < 0.6)
+        wall = numpy.sqrt(numpy.maximum(0, 1 - (across / radius) ** 2))
+        hollow = bore * numpy.sqrt(numpy.maximum(0, 1 - (across / (radius * max(bore, 0.05))) ** 2))
+        return (wall - hollow) * (numpy.abs(along) < random.uniform(0.5, 8) * radius)
+    if kind < 0.55:
+        steps = random.integers(3, 12)
+        return numpy.floor(numpy.clip(along / radius, 0, 1) * steps) / steps * (numpy.abs(across) < radius)
+    if kind < 0.7:
+        return numpy.clip(along / radius, 0, 1) * (numpy.abs(across) < radius)
+    if kind < 0.85:
+        edge = radius * (1 + random.uniform(0, 0.15) * spectral(random, size, 1.6))
+        ripple = numpy.sin(along * 2 * numpy.pi / log_uniform(random, 5, 30) + (across / radius) ** 2 * 3)
+        return numpy.maximum(0, 1 - (across / edge) ** 2) * (1 + random.uniform(0, 0.12) * ripple)
+    hole = random.uniform(0.2, 0.6) * radius
+    return (numpy.maximum(numpy.abs(along), numpy.abs(across)) < radius) & (numpy.hypot(along, across) > hole)
+
+
+def rods(random: Generator, size: int) -> Image:
+    """Parallel wires of falling diameter, or a comb of equal ones: penetrameters, bond wires, fins."""
+    along, across = turned(random, size)
+    along, across = along - random.uniform(0, 1) * along.max(), across - random.uniform(across.min(), across.max())
+    image = numpy.zeros((size, size), numpy.float32)
+    radius, ratio, pitch = log_uniform(random, 0.8, 8), random.choice([1, 0.8]), log_uniform(random, 6, 40)
+    length, spread = random.uniform(0.1, 1) * size, random.uniform(-0.01, 0.01)
+    for number in range(int(random.integers(3, 14))):
+        off = across - number * pitch - number * spread * along
+        image += numpy.sqrt(numpy.maximum(0, radius**2 - off**2)) * (numpy.abs(along) < length)
+        radius *= ratio
+    return image / (image.max() + 1e-6)
+
+
+def array(random: Generator, size: int) -> Image:
+    """A grid of balls with voids, or of rings and holes, each a little different."""
+    mask = numpy.zeros((size, size), numpy.float32)
+    pitch, rows, columns = log_uniform(random, 12, 70), random.integers(2, 9), random.integers(2, 9)
+    origin, turn = random.uniform(0, 0.7 * size, 2), random.uniform(-0.3, 0.3)
+    right = numpy.array([numpy.cos(turn), numpy.sin(turn)]) * pitch
+    down = numpy.array([-numpy.sin(turn), numpy.cos(turn)]) * pitch
+    hollow = random.uniform(0.3, 0.8) if random.random() < 0.4 else 0
+    share, voids = random.uniform(0.2, 0.45), random.random() < 0.6
+    for row in range(rows):
+        for column in range(columns):
+            centre, radius = origin + row * down + column * right, pitch * share * random.uniform(0.9, 1.1)
+            cv2.circle(mask, tuple(map(int, centre * 16)), int(radius * 16), 1.0, -1, cv2.LINE_AA, 4)
+            if hollow:
+                cv2.circle(mask, tuple(map(int, centre * 16)), int(radius * hollow * 16), 0.0, -1, cv2.LINE_AA, 4)
+            for _ in range(random.integers(0, 4) if voids else 0):
+                place = centre + random.uniform(-0.6, 0.6, 2) * radius
+                cv2.circle(
+                    mask, tuple(map(int, place * 16)), int(radius * random.uniform(1, 5)), 0.7, -1, cv2.LINE_AA, 4
+                )
+    return mask
+
+
+def traces(random: Generator, size: int) -> Image:
+    """A bundle of parallel tracks that bends once."""
+    mask = numpy.zeros((size, size), numpy.float32)
+    wide, count = log_uniform(random, 1.5, 8), int(random.integers(3, 16))
+    pitch, quarter, lie = wide * random.uniform(1.8, 4), random.choice([-1, 1]), random.integers(4)
+    start, turn = random.uniform(-0.2, 0.9) * size, random.uniform(0.1, 0.8) * size
+    for number in range(count):
+        offset = start + number * pitch
+        corner = (turn - quarter * number * pitch * 0.414, offset)
+        points = numpy.array([(-10, offset), corner, (corner[0] + size, offset + quarter * size)])
+        cv2.polylines(mask, [(points * 16).astype(numpy.int32)], False, 1.0, max(1, int(wide)), cv2.LINE_AA, 4)
+    return numpy.ascontiguousarray(numpy.rot90(mask, lie))
+
+
+def radiograph(random: Generator, size: int, textures: list[Image]) -> Image:
+    """Beer-Lambert transmission of machine parts with pores, inclusions and cracks, blurred by the focal spot."""
+    path = numpy.zeros((size, size), numpy.float32)
+    for _ in range(random.integers(1, 10)):
+        sign = 1 if random.random() < 0.85 else -0.4
+        path += sign * log_uniform(random, 0.08, 1.3) * part(random, size).astype(numpy.float32)
+    for _ in range(random.integers(0, 12)):
+        rows, columns, thickness = ellipsoid(random, size, 8, size * 0.4)
+        path[rows, columns] += log_uniform(random, 0.08, 1.3) * thickness
+    for _ in range(random.integers(0, 160)):
+        rows, columns, thickness = ellipsoid(random, size, 1.5, 16)
+        path[rows, columns] += random.choice([-1, 1], p=[0.75, 0.25]) * log_uniform(random, 0.01, 0.3) * thickness
+    for _ in range(random.integers(0, 4)):
+        path -= log_uniform(random, 0.01, 0.3) * crack(random, size)
+    for detail in (rods, array, traces):
+        for _ in range(random.integers(1, 4) if random.random() < 0.5 else 0):
+            path += random.choice([1, 1, -0.5]) * log_uniform(random, 0.02, 0.5) * detail(random, size)
+    path += log_uniform(random, 0.001, 0.08) * textures[0]
+    image = numpy.exp(-numpy.maximum(path, -0.5) * random.uniform(0.3, 1.5))
+    image *= 1 + random.uniform(0, 0.03) * spectral(random, size, 2.4)
+    return cv2.GaussianBlur(image.astype(numpy.float32), (0, 0), log_uniform(random, 0.5, 4)) * random.uniform(0.4, 1)
+
+
+# Share of each kind of scene.
+KINDS = [(0.42, leaves), (0.20, surfaces), (0.08, drawing), (0.30, radiograph)]
