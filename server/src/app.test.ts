@@ -281,6 +281,7 @@ describe("requests that are not HTTP", () => {
 
   it.each([
     ["garbage", "garbage\r\n\r\n", "HTTP/1.1 400 ", "request_malformed"],
+    ["no host", "GET /livez HTTP/1.1\r\nconnection: close\r\n\r\n", "HTTP/1.1 400 ", "request_malformed"],
     [
       "length and chunks at once",
       "POST /inference HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n{}",
@@ -297,7 +298,7 @@ describe("requests that are not HTTP", () => {
     const answer = await talk(text);
     expect(answer.startsWith(status)).toBe(true);
     expect(answer).toContain("content-type: application/problem+json");
-    expect(JSON.parse(answer.slice(answer.indexOf("{")))).toMatchObject({ code });
+    expect(JSON.parse(answer.slice(answer.indexOf("{")))).toMatchObject({ code, instance: expect.any(String) });
   });
 });
 

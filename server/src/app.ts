@@ -93,7 +93,8 @@ export const buildApp = ({ submit, readiness, metrics, isDraining, log }: AppDep
     keepAliveTimeout: 65_000,
     requestTimeout: 30_000,
     // Node looks after both limits only this often; its own 30 s would make forty of the ten.
-    http: { headersTimeout: 10_000, connectionsCheckingInterval: 1000 },
+    // It also refuses a request without a host itself, with no word why.
+    http: { headersTimeout: 10_000, connectionsCheckingInterval: 1000, requireHostHeader: false },
     // While it drains the app itself says so, as a problem.
     return503OnClosing: false,
     frameworkErrors: (error, _request, reply) => {
@@ -105,7 +106,7 @@ export const buildApp = ({ submit, readiness, metrics, isDraining, log }: AppDep
         return;
       }
       const why = rawProblem((error as NodeJS.ErrnoException).code);
-      const body = JSON.stringify(why);
+      const body = JSON.stringify({ ...why, instance: randomUUID() });
       socket.end(
         `HTTP/1.1 ${why.status} ${why.title}\r\ncontent-type: ${problemContentType}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
       );
@@ -115,6 +116,11 @@ export const buildApp = ({ submit, readiness, metrics, isDraining, log }: AppDep
   // The contract's own parser judges type and text, so that server and Lambda refuse with the same words.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) => done(null, body));
+
+  app.addHook("onRequest", async (request, reply) => {
+    if (request.headers.host !== undefined || request.raw.httpVersion !== "1.1") return;
+    await sendProblem(reply, problem("request_malformed", "Expected a `host` header but received none."));
+  });
 
   app.addHook("onSend", async (_request, reply) => {
     if (isDraining()) reply.header("connection", "close");
