@@ -161,7 +161,7 @@ describe("create: POST /inference on a server", () => {
 });
 
 describe("a replay", () => {
-  it("that waits counts among the requests, one that is answered no longer", async () => {
+  it("F18 that waits counts among the requests, one that is answered no longer", async () => {
     const world = createWorld();
     world.putInput("a.tif", "pixels");
     const hold = gate();
@@ -975,7 +975,7 @@ describe("platform error", () => {
     ["after it buried the message", "bury", "after"],
     ["before it writes the end", "writeText", "before"],
     ["after it wrote the end", "writeText", "after"],
-  ] as const)("ends with a dead letter although its worker dies %s", async (_, action, when) => {
+  ] as const)("F20 ends with a dead letter although its worker dies %s", async (_, action, when) => {
     const world = createWorld();
     world.putInput("a.tif", "pixels");
     const id = world.submitToQueue("a.tif", { attempts: 5 });

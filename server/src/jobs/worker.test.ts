@@ -60,7 +60,7 @@ describe("workQueue", () => {
     expect(world.messages).toEqual([]);
   });
 
-  it("keeps a message whose slot a request took out of sight until it is its turn, received but once", async () => {
+  it("F19 keeps a message whose slot a request took out of sight until it is its turn, received but once", async () => {
     const world = createWorld();
     world.putInput("a.tif", "pixels");
     const id = world.submitToQueue("a.tif");
@@ -93,7 +93,7 @@ describe("workQueue", () => {
     expect(order).toEqual(["message", "a later request"]);
   });
 
-  it("gives a message that waits for its turn back at once when it is told to stop", async () => {
+  it("F19 gives a message that waits for its turn back at once when it is told to stop", async () => {
     const world = createWorld();
     world.putInput("a.tif", "pixels");
     world.submitToQueue("a.tif");
