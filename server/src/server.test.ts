@@ -4,16 +4,14 @@ import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { createInterface } from "node:readline";
 import { GetObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { SendMessageCommand } from "@aws-sdk/client-sqs";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Job, jobKey, queuedJob, type ServiceRecord, serviceKey } from "../../contract/job";
 import { randomJobId } from "../../contract/jobId";
+import { engineAnswers, startServerProcess } from "./testing/serverProcess";
 import { startTwin } from "./testing/twin";
-
-type Line = Readonly<Record<string, unknown>> & { readonly msg: string };
 
 let twin: Awaited<ReturnType<typeof startTwin>>;
 const children: ChildProcess[] = [];
@@ -45,48 +43,13 @@ const putImage = async (key: string, width: number, height: number) => {
   return { bytes: body.length, etag: answer.ETag ?? "" };
 };
 
-const startProcess = async () => {
-  const child: ChildProcess = spawn(process.execPath, ["--import", "tsx", resolve(__dirname, "main.ts")], {
-    env: {
-      PATH: process.env.PATH,
-      ...twin.environment,
-      TMPDIR: temporary,
-      HOST: "127.0.0.1",
-      PORT: "0",
-      DDN_THREADS: "1",
-      DDN_STACK: "test",
-      AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
-    },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  children.push(child);
-  const lines: Line[] = [];
-  const listeners = new Set<() => void>();
-  if (child.stdout === null) throw new Error("The server has no output.");
-  createInterface(child.stdout).on("line", (line) => {
-    lines.push(JSON.parse(line));
-    for (const listener of listeners) listener();
-  });
-  /** The first line that matches, now or later. */
-  const line = (matches: (line: Line) => boolean): Promise<Line> =>
-    new Promise((found) => {
-      const look = (): void => {
-        const hit = lines.find(matches);
-        if (hit === undefined) return;
-        listeners.delete(look);
-        found(hit);
-      };
-      listeners.add(look);
-      look();
-    });
-  const listening = await line(({ msg }) => msg === "listening");
-  return { child, line, url: String(listening.url), instance: String(listening.instance) };
-};
+const startProcess = () =>
+  startServerProcess({ ...twin.environment, TMPDIR: temporary, DDN_STACK: "test" }, (child) => children.push(child));
 
 describe("the server as a process, with the real model", () => {
   it("serves a request, takes a job from the queue, and drains on SIGTERM", async () => {
     const server = await startProcess();
-    await server.line(({ msg }) => msg === "the engine answers and passed the golden image");
+    await server.line(engineAnswers);
     expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
 
     await putImage("부품.tif", 70, 33);

@@ -1,16 +1,16 @@
 // Does not prove that ECS waits 110 s; S3's clock is set forward by the proxy instead of waiting 60 s (local/journey.test.ts waits).
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import { createInterface } from "node:readline";
+import { join } from "node:path";
 import { GetObjectCommand, HeadObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { SendMessageCommand } from "@aws-sdk/client-sqs";
 import sharp from "sharp";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type Job, jobKey, queuedJob } from "../../../contract/job";
 import { randomJobId } from "../../../contract/jobId";
+import { engineAnswers, startServerProcess } from "../../src/testing/serverProcess";
 import { startTwin } from "../../src/testing/twin";
 import { type FaultProxy, type Passing, startFaultProxy } from "./faultProxy";
 import { eventually } from "./serverUnderFaults";
@@ -33,35 +33,18 @@ afterAll(async () => {
 });
 
 const startProcess = async (environment: Record<string, string> = {}) => {
-  const child = spawn(process.execPath, ["--import", "tsx", resolve(__dirname, "../../src/main.ts")], {
-    env: {
-      PATH: process.env.PATH,
-      ...twin.environment,
-      AWS_ENDPOINT_URL_S3: s3.url,
-      TMPDIR: temporary,
-      HOST: "127.0.0.1",
-      PORT: "0",
-      DDN_THREADS: "1",
-      AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
-      ...environment,
-    },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  children.push(child);
-  const said = new Map<string, Record<string, unknown>>();
-  createInterface(child.stdout).on("line", (line) => {
-    const told = JSON.parse(line) as Record<string, unknown>;
-    said.set(String(told.msg), told);
-  });
-  await expect.poll(() => said.has("the engine answers and passed the golden image"), { timeout: 50_000 }).toBe(true);
-  const url = String(said.get("listening")?.url);
+  const server = await startServerProcess(
+    { ...twin.environment, AWS_ENDPOINT_URL_S3: s3.url, TMPDIR: temporary, ...environment },
+    (child) => children.push(child),
+  );
+  await server.line(engineAnswers);
   const infer = (file: string, output = file): Promise<Response> =>
-    fetch(`${url}/inference`, {
+    fetch(`${server.url}/inference`, {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify({ file, output }),
     });
-  return { child, url, infer, has: (message: string) => said.has(message) };
+  return { ...server, infer };
 };
 
 const job = async (id: string): Promise<Job> => {
@@ -140,7 +123,7 @@ describe("the server as a process", () => {
     const inFlight = Array.from({ length: 8 }, (_, index) => server.infer("load.tif", `load-${index}.tif`));
     await eventually(held.count).toBe(4);
     server.child.kill("SIGTERM");
-    await eventually(() => server.has("draining")).toBe(true);
+    await server.line(({ msg }) => msg === "draining");
     const refusal = await server.infer("load.tif");
     expect(refusal.status).toBe(503);
     expect(refusal.headers.get("retry-after")).toBe("1");

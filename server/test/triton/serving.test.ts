@@ -1,29 +1,17 @@
 // Does not prove anything of a GPU: the model runs in the Python backend of a Triton on this machine's processor.
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import { createInterface } from "node:readline";
+import { join } from "node:path";
 import { GetObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Job } from "../../../contract/job";
 import { buildPng } from "../../src/images/testPng";
+import { startServerProcess } from "../../src/testing/serverProcess";
 import { startTwin } from "../../src/testing/twin";
 import { startTriton, type TestTriton, tritonIsInstalled } from "./server";
 
 const temporary = mkdtempSync(join(tmpdir(), "ddn-triton-serving-"));
-
-/** The address of the server, once it listens. */
-const listening = async (child: ChildProcess): Promise<string> => {
-  if (child.stdout === null) throw new Error("The server has no output.");
-  for await (const line of createInterface({ input: child.stdout })) {
-    const { msg, url } = JSON.parse(line) as { msg: string; url?: string };
-    if (msg !== "listening" || url === undefined) continue;
-    child.stdout.resume();
-    return url;
-  }
-  throw new Error("The server ended before it listened.");
-};
 
 // triton.test.ts says so when it is not.
 describe.runIf(tritonIsInstalled)("the server with a real Triton", () => {
@@ -33,21 +21,16 @@ describe.runIf(tritonIsInstalled)("the server with a real Triton", () => {
   let url: string;
   beforeAll(async () => {
     [twin, triton] = await Promise.all([startTwin(), startTriton(["ddn"])]);
-    server = spawn(process.execPath, ["--import", "tsx", resolve(__dirname, "../../src/main.ts")], {
-      env: {
-        PATH: process.env.PATH,
-        ...twin.environment,
-        TMPDIR: temporary,
-        HOST: "127.0.0.1",
-        PORT: "0",
-        DDN_ENGINE: "triton",
-        TRITON_URL: triton.url("http"),
-        DDN_GPU_USD_PER_HOUR: "0.647",
-        AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
-      },
-      stdio: ["ignore", "pipe", "inherit"],
-    });
-    url = await listening(server);
+    const environment = {
+      ...twin.environment,
+      TMPDIR: temporary,
+      DDN_ENGINE: "triton",
+      TRITON_URL: triton.url("http"),
+      DDN_GPU_USD_PER_HOUR: "0.647",
+    };
+    ({ url } = await startServerProcess(environment, (child) => {
+      server = child;
+    }));
   }, 300_000);
   afterAll(async () => {
     server?.kill("SIGKILL");
