@@ -21,6 +21,18 @@ const modelPath = resolve(__dirname, "../../triton/models/ddn/1/model.onnx");
 const soon = { timeout: 20_000 };
 const params: Params = { offset: 0, scale: 1 / 65535, a: 0, b: 1e-5 };
 
+const becomesUnready = (engine: Engine): Promise<void> =>
+  expect
+    .poll(
+      () =>
+        engine.ready().then(
+          () => "ready",
+          () => "not ready",
+        ),
+      soon,
+    )
+    .toBe("not ready");
+
 const tileOf = (height: number, width: number, seed = 1): Tile => ({
   height,
   width,
@@ -348,27 +360,9 @@ describe.runIf(tritonIsInstalled).each(["http", "grpc"] as const)("the triton en
     const running = engine.denoise(slowTile(1500), params);
     await expect.poll(() => engine.load?.().sentTiles, soon).toBe(2);
     const gone = other.stop("SIGTERM");
-    await expect
-      .poll(
-        () =>
-          engine.ready().then(
-            () => "ready",
-            () => "not ready",
-          ),
-        soon,
-      )
-      .toBe("not ready");
+    await becomesUnready(engine);
     expect((await running).length).toBe(4096);
-    await expect
-      .poll(
-        () =>
-          engine.ready().then(
-            () => "ready",
-            () => "not ready",
-          ),
-        soon,
-      )
-      .toBe("not ready");
+    await becomesUnready(engine);
     await gone;
     expect(other.process.exitCode).toBe(0);
     await expect(engine.denoise(slowTile(1), params)).rejects.toMatchObject({
