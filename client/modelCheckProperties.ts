@@ -26,6 +26,12 @@ const halvedRoundingSteps = 2;
 const largestMeanShift = 0.005;
 const announcedSigma = 0.01;
 
+/** That two results differ by so many steps at most, and by how many they do. */
+const expectApart = (differing: number, limit: number, what: string, remedy: string): { detail: string } => {
+  expect(differing <= limit, what, `a difference of ${steps(differing)}`, remedy);
+  return { detail: `at most ${steps(differing)} apart` };
+};
+
 const meanOf = (samples: Uint16Array): number => samples.reduce((sum, sample) => sum + sample, 0) / samples.length;
 
 const golden: ModelProperty = {
@@ -65,13 +71,12 @@ const batch: ModelProperty = {
       pages.map(({ params }) => params),
     );
     const differing = Math.max(...alone.map((one, index) => largestDifference(one, together[index])));
-    expect(
-      differing <= roundingSteps,
+    return expectApart(
+      differing,
+      roundingSteps,
       "a batch of 2 to give what each image gives alone",
-      `a difference of ${steps(differing)}`,
       "Row n of params belongs to image n: reshape params to [N,4,1,1] and let it broadcast; take no mean over the batch.",
     );
-    return { detail: `at most ${steps(differing)} apart` };
   },
 };
 
@@ -101,10 +106,10 @@ const deterministic: ModelProperty = {
   measure: async (bench) => {
     const page = phantomPage(sizeOf(bench.engine));
     const differing = largestDifference(await runPage(bench, page), await runPage(bench, page));
-    expect(
-      differing === 0,
+    expectApart(
+      differing,
+      0,
       "the same pixels from two runs",
-      `a difference of ${steps(differing)}`,
       "Leave random operators (dropout, sampling) out of the exported graph.",
     );
     return {};
@@ -148,13 +153,12 @@ const affine: ModelProperty = {
       full,
       Float64Array.from(halved, (sample) => 2 * (sample - shift)),
     );
-    expect(
-      differing <= halvedRoundingSteps,
+    return expectApart(
+      differing,
+      halvedRoundingSteps,
       `the same picture to ${steps(halvedRoundingSteps)}`,
-      `a difference of ${steps(differing)}`,
       "Compute on x = (image − offset) · scale alone, and divide what is subtracted from image by scale.",
     );
-    return { detail: `at most ${steps(differing)} apart` };
   },
 };
 
