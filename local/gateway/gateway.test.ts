@@ -282,6 +282,13 @@ describe("limits", () => {
     );
   });
 
+  it("answers 417 to an expectation of the caller's own, with a body like all others", async () => {
+    const request = "POST /jobs HTTP/1.1\r\nhost: h\r\nexpect: wonders\r\ncontent-length: 2\r\n\r\n";
+    expect(await rawAnswer(await gatewayWith(echo), request)).toMatch(
+      /^HTTP\/1.1 417 .*\{"message":"Expectation Failed"\}$/s,
+    );
+  });
+
   it("throttles beyond the burst", async () => {
     const gateway = await gatewayWith(echo, { throttling: { rate: 0, burst: 2 } });
     const statuses: number[] = [];

@@ -12,6 +12,7 @@ import { corsHeaders, preflightHeaders } from "./cors";
 import { type HttpEvent, httpEvent } from "./event";
 import { proxy } from "./proxy";
 import {
+  expectationFailed,
   gatewayAnswer,
   type HttpAnswer,
   internalServerError,
@@ -161,6 +162,7 @@ export const startGateway = async (settings: GatewaySettings): Promise<Gateway> 
       else send(response, internalServerError, {});
     });
   });
+  server.on("checkExpectation", (_request, response) => send(response, expectationFailed, {}));
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
     if (!socket.writable) return;
     const [status, message] =

@@ -17,6 +17,8 @@ export const serviceUnavailable = gatewayAnswer(503, "Service Unavailable");
 export const gatewayTimeout = gatewayAnswer(504, "Gateway Timeout");
 /** What is left of the body is not read, so the connection cannot serve another request. */
 export const requestEntityTooLarge = gatewayAnswer(413, "Request Entity Too Large", { connection: "close" });
+/** A sender that waits for its expectation may never send the body. */
+export const expectationFailed = gatewayAnswer(417, "Expectation Failed", { connection: "close" });
 export const tooManyRequests = gatewayAnswer(429, "Too Many Requests");
 
 const isObject = (value: unknown): value is Record<string, unknown> =>

@@ -262,7 +262,7 @@ describe("errors", () => {
   });
 });
 
-describe("requests that are not HTTP", () => {
+describe("requests that are not HTTP, or ask for more than that", () => {
   const talk = async (text: string): Promise<string> => {
     const app = build();
     await app.listen({ host: "127.0.0.1", port: 0 });
@@ -299,6 +299,17 @@ describe("requests that are not HTTP", () => {
     expect(answer.startsWith(status)).toBe(true);
     expect(answer).toContain("content-type: application/problem+json");
     expect(JSON.parse(answer.slice(answer.indexOf("{")))).toMatchObject({ code, instance: expect.any(String) });
+  });
+
+  it("get a problem for an expectation that is not HTTP's, before the body that waits for it", async () => {
+    const answer = await talk("POST /inference HTTP/1.1\r\nhost: a\r\nexpect: wonders\r\ncontent-length: 2\r\n\r\n");
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+    expect(answer).toContain("content-type: application/problem+json");
+    expect(JSON.parse(answer.slice(answer.indexOf("{")))).toMatchObject({
+      code: "request_malformed",
+      detail: 'Expected 100-continue for `expect` but received "wonders".',
+      instance: expect.any(String),
+    });
   });
 });
 

@@ -72,6 +72,17 @@ const rawProblem = (code: string | undefined): Problem => {
   return problem("request_malformed", "Expected a well-formed HTTP request but received a broken one.");
 };
 
+/** An answer that fastify has no part in; the last on its connection, on which anything may follow. */
+const rawAnswer = (why: Problem) => {
+  const body = JSON.stringify({ ...why, instance: randomUUID() });
+  const headers = {
+    "content-type": problemContentType,
+    "content-length": Buffer.byteLength(body),
+    connection: "close",
+  };
+  return { headers, body };
+};
+
 const answerJob = (reply: FastifyReply, job: Job): FastifyReply => {
   if (job.status === "succeeded" || job.status === "cancelled") return reply.send(job);
   const location = `/jobs/${job.id}`;
@@ -106,11 +117,16 @@ export const buildApp = ({ submit, readiness, metrics, isDraining, log }: AppDep
         return;
       }
       const why = rawProblem((error as NodeJS.ErrnoException).code);
-      const body = JSON.stringify({ ...why, instance: randomUUID() });
-      socket.end(
-        `HTTP/1.1 ${why.status} ${why.title}\r\ncontent-type: ${problemContentType}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-      );
+      const { headers, body } = rawAnswer(why);
+      const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+      socket.end(`HTTP/1.1 ${why.status} ${why.title}\r\n${lines.join("")}\r\n${body}`);
     },
+  });
+
+  app.server.on("checkExpectation", (request, response) => {
+    const why = problem("request_malformed", expected("100-continue", "expect", request.headers.expect));
+    const { headers, body } = rawAnswer(why);
+    response.writeHead(why.status, headers).end(body);
   });
 
   // The contract's own parser judges type and text, so that server and Lambda refuse with the same words.
