@@ -1,7 +1,7 @@
 // Does not prove that ECS waits 110 s; S3's clock is set forward by the proxy instead of waiting 60 s (local/journey.test.ts waits).
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { GetObjectCommand, HeadObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
@@ -41,7 +41,8 @@ const startProcess = async (environment: Record<string, string> = {}) => {
   const infer = (file: string, output = file): Promise<Response> =>
     fetch(`${server.url}/inference`, {
       method: "POST",
-      headers: { "content-type": "application/json" },
+      // A connection that the client keeps would count as one that the server holds.
+      headers: { "content-type": "application/json", connection: "close" },
       body: JSON.stringify({ file, output }),
     });
   return { ...server, infer };
@@ -152,5 +153,29 @@ describe("the server as a process", () => {
     await expect.poll(async () => (await job(id)).status, { timeout: 50_000 }).toBe("succeeded");
     expect((await job(id)).attempts).toBe(1);
     heir.child.kill("SIGKILL");
+  });
+
+  it("F18 has no more descriptors and files after storms of ten times the load that fits than before", {
+    timeout: 120_000,
+  }, async () => {
+    const server = await startProcess({ DDN_CONCURRENCY: "2" });
+    await putImage("storm.tif");
+    const openDescriptors = (): number => readdirSync(`/proc/${server.child.pid}/fd`).length;
+    // What stays open for good is open after the first.
+    expect((await server.infer("storm.tif")).status).toBe(200);
+    const before = openDescriptors();
+    for (let storm = 0; storm < 3; storm += 1) {
+      const release = gate();
+      const held = s3.inject(isInput, { kind: "held", until: release.opened });
+      const storming = Array.from({ length: 60 }, (_, index) => server.infer("storm.tif", `storm-${index}.tif`));
+      await eventually(held.count).toBe(2);
+      release.open();
+      const statuses = (await Promise.all(storming)).map(({ status }) => status);
+      expect(new Set(statuses)).toEqual(new Set([200, 503]));
+      held.remove();
+    }
+    await eventually(openDescriptors).toBeLessThanOrEqual(before);
+    expect(readdirSync(join(temporary, `DDN_${server.child.pid}`))).toEqual([]);
+    server.child.kill("SIGKILL");
   });
 });

@@ -198,6 +198,38 @@ describe("overload", () => {
     }
     expect((await server.infer("load.tif")).status).toBe(200);
   });
+
+  it("F18 in storms of ten times what fits is refused before any job ends, and holds no slot, memory or file afterwards", async () => {
+    let hold = gate();
+    let jobsInEngine = 0;
+    const onTile = (done: number): Promise<void> => {
+      if (done === 0) jobsInEngine += 1;
+      return hold.opened;
+    };
+    // Two jobs at a time, and memory for two pages of 8 × 4 samples of 2 bytes in three copies each: neither may get lost.
+    const server = await start({ settings: { concurrency: 2, memoryMiB: (2 * 8 * 4 * 2 * 3) / 2 ** 20 }, onTile });
+    await twin.putInput("storm.tif");
+    for (let storm = 0; storm < 5; storm += 1) {
+      hold = gate();
+      jobsInEngine = 0;
+      const answered: Response[] = [];
+      const asked = Array.from({ length: 60 }, async () => {
+        const answer = await server.infer("storm.tif");
+        answered.push(answer);
+        return answer;
+      });
+      await eventually(() => [answered.length, jobsInEngine]).toEqual([54, 2]);
+      const refusals = new Set(answered);
+      expect(new Set(answered.map(({ status }) => status))).toEqual(new Set([503]));
+      expect(new Set(answered.map(({ headers }) => headers.get("retry-after")))).toEqual(new Set(["5"]));
+      hold.open();
+      const served = (await Promise.all(asked)).filter((answer) => !refusals.has(answer));
+      const jobs = await Promise.all(served.map(async (answer) => (await answer.json()) as Job));
+      expect(jobs.map(({ status }) => status)).toEqual(Array(6).fill("succeeded"));
+    }
+    await twin.expectClean(server);
+    expect(await (await fetch(`${server.url}/metrics`)).text()).toMatch(/^ddn_jobs_in_flight 0$/m);
+  });
 });
 
 describe("a client", () => {
