@@ -20,12 +20,11 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
-from network import Denoiser, Network
+from network import Denoiser, stored_network
 
 OPSET = 17
 TILE_SIZES = [64, 256, 384, 512, 768, 1024, 1536, 2048]
 HALO_PX = 96
-CLAMP_SIGMAS = 5.0
 CHECKED_SHAPES = [(1, 64, 64), (3, 64, 128), (2, 256, 192)]
 # What config.tensorrt.pbtxt calls the image as float32, whose shapes it gives to TensorRT.
 SAMPLES_TENSOR = "/Cast_output_0"
@@ -46,9 +45,8 @@ HALF_LOSS_DB = 0.02
 
 
 def load_denoiser(weights: Path) -> Denoiser:
-    network = Network()
-    network.load_state_dict(torch.load(weights, weights_only=True))
-    return Denoiser(network, CLAMP_SIGMAS).eval().requires_grad_(False)
+    network = stored_network(torch.load(weights, weights_only=True))
+    return Denoiser(network).eval().requires_grad_(False)
 
 
 class HalfBody(nn.Module):

@@ -1,127 +1,223 @@
-"""Training samples: pieces of clean images, faint defects added, and noise as detectors make it."""
+"""Training samples: pieces of clean images, faint defects added, and noise as detectors make it.
 
+Everything is drawn in whole batches on the device that trains, where the bank of images lies, too.
+"""
+
+import math
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
-import cv2
 import numpy
-from numpy.random import Generator
+import torch
+from torch import Tensor
 
-from textures import Image, log_uniform
-
-# Drawn this much larger and averaged, so that edges of defects lie anywhere between pixels.
-FINE = 4
-FULL_SCALE = 65535
 DEFECT_SHARE = 0.3
 PLAIN_SHARE = 0.3
-EMPTY_SHARE_OF_PLAIN = 0.5
-# What is made up where nothing is costs this much more than an error elsewhere; what is lost of a defect, as much.
-EMPTY_WEIGHT = 3.0
+EMPTY_SHARE_OF_PLAIN = 0.6
+# What is made up where nothing is costs this much more than an error elsewhere, what is lost of a defect this much more.
+EMPTY_WEIGHT = 10.0
 DEFECT_WEIGHT = 3.0
 SIGNAL_DEPENDENT_SHARE = 0.3
+# A defect that covers less is weighted as a whole, a larger one along its border.
+SMALL_SHARE = 0.2
+# Deviation of a pixel's own aperture, a box of 1 px: no edge is sharper.
+APERTURE_PX = 12**-0.5
+# Below this deviation, a share of full scale, a piece of an image shows next to nothing.
+LIVELY = 0.01
+CRACK_SEGMENTS = 13
+CRACK_SEGMENT_PX = 6.0
+
+
+class Random:
+    """Seeded draws on one device; `host` draws what steers the program, for which a GPU would be waited for."""
+
+    def __init__(self, seed: int, device: torch.device) -> None:
+        self.device = device
+        self.generator = torch.Generator(device).manual_seed(seed)
+        self.host = numpy.random.default_rng(seed)
+
+    def uniform(self, low: float, high: float, *shape: int) -> Tensor:
+        return low + (high - low) * torch.rand(shape, generator=self.generator, device=self.device)
+
+    def log_uniform(self, low: float, high: float, *shape: int) -> Tensor:
+        return self.uniform(math.log(low), math.log(high), *shape).exp()
+
+    def normal(self, *shape: int) -> Tensor:
+        return torch.randn(shape, generator=self.generator, device=self.device)
+
+    def whole(self, limit: int, *shape: int) -> Tensor:
+        """Whole numbers from 0 to below `limit`."""
+        return torch.randint(limit, shape, generator=self.generator, device=self.device)
+
+    def chance(self, share: float, *shape: int) -> Tensor:
+        """True for this share of them."""
+        return self.uniform(0, 1, *shape) < share
+
+    def sign(self, *shape: int) -> Tensor:
+        return 1 - 2 * self.whole(2, *shape)
 
 
 class Bank:
     """The images of all `*.npy` files of a folder (uint16 [count, size, size]); files that appear later join in."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, device: torch.device) -> None:
         self.folder = folder
-        self.files: list[Path] = []
-        self.images: list[Image] = []
+        self.device = device
+        self.files: dict[Path, Tensor] = {}
 
     def look(self) -> None:
         for file in sorted(self.folder.glob("*.npy")):
             if file not in self.files:
-                self.files.append(file)
-                self.images.extend(numpy.load(file, mmap_mode="r"))
-        if not self.images:
+                # PyTorch hardly computes with uint16. On the CPU the file stays where it is, shared by all processes.
+                images = torch.from_numpy(numpy.load(file, mmap_mode="c").view(numpy.int16))
+                self.files[file] = images.to(self.device)
+        if not self.files:
             raise SystemExit(f"Expected *.npy files in {self.folder} but found none. Write some with generate.py.")
 
-    def piece(self, random: Generator, size: int) -> Image:
-        """[size, size] float32 of about 0-1: flipped, turned, now and then inverted, paled and moved."""
-        for _ in range(3):
-            image = self.images[random.integers(len(self.images))]
-            row, column = random.integers(0, image.shape[0] - size + 1, 2)
-            piece = image[row : row + size, column : column + size]
-            if piece.std() > 0.01 * FULL_SCALE:
-                break
-        piece = numpy.rot90(piece, random.integers(4))
-        if random.random() < 0.5:
-            piece = piece[:, ::-1]
-        piece = piece.astype(numpy.float32) / FULL_SCALE
-        kind = random.random()
-        if kind < 0.25:
-            piece = 1 - piece
-        if kind < 0.5:
-            contrast = random.uniform(0.4, 1)
-            piece = piece * contrast + random.uniform(0, 1 - contrast)
-        return piece
+    def __len__(self) -> int:
+        return sum(map(len, self.files.values()))
+
+    def crops(self, random: Random, count: int, size: int) -> Tensor:
+        """[count, size, size] float32 of 0-1."""
+        images = list(self.files.values())
+        counts = numpy.array([len(file) for file in images])
+        pieces = []
+        for which in random.host.choice(len(images), count, p=counts / counts.sum()):
+            image = images[which][random.host.integers(counts[which])]
+            row, column = random.host.integers(0, image.shape[0] - size + 1, 2)
+            pieces.append(image[row : row + size, column : column + size])
+        return (torch.stack(pieces).to(torch.int32) & 0xFFFF) / 65535
+
+    def pieces(self, random: Random, count: int, size: int) -> Tensor:
+        """[count, 1, size, size] of about 0-1: flipped, turned, now and then inverted, paled and moved."""
+        first, second = self.crops(random, 2 * count, size)[:, None].chunk(2)
+        one_each = (count, 1, 1, 1)
+        pieces = torch.where(first.std((2, 3), keepdim=True) > LIVELY, first, second)
+        pieces = torch.where(random.chance(0.5, *one_each), pieces.transpose(2, 3), pieces)
+        for axis in (2, 3):
+            pieces = torch.where(random.chance(0.5, *one_each), pieces.flip(axis), pieces)
+        kind = random.uniform(0, 1, *one_each)
+        pieces = torch.where(kind < 0.25, 1 - pieces, pieces)
+        contrast = random.uniform(0.4, 1, *one_each)
+        paled = pieces * contrast + random.uniform(0, 1, *one_each) * (1 - contrast)
+        return torch.where(kind < 0.5, paled, pieces)
 
 
-def plain(random: Generator, size: int) -> Image:
-    """Flat or gently sloping and bent, as between the details of a radiograph."""
-    axis = numpy.linspace(-1, 1, size, dtype=numpy.float32)
+def plain(random: Random, count: int, size: int) -> Tensor:
+    """[count, 1, size, size]: flat or gently sloping and bent, as between the details of a radiograph."""
+    axis = torch.linspace(-1, 1, size, device=random.device)
     down, right = axis[:, None], axis[None, :]
-    steep = 0 if random.random() < 0.3 else log_uniform(random, 0.003, 0.3)
-    slope, bend = random.normal(size=2) * steep, random.normal(size=3) * steep * 0.5
-    return (
-        random.uniform(0.05, 0.95)
-        + slope[0] * down
-        + slope[1] * right
-        + bend[0] * down * down
-        + bend[1] * right * right
-        + bend[2] * down * right
-    ).astype(numpy.float32)
+    one_each = (count, 1, 1, 1)
+    steep = random.log_uniform(0.003, 0.3, *one_each) * random.chance(0.7, *one_each)
+    slopes = [(1, down), (1, right), (0.5, down * down), (0.5, right * right), (0.5, down * right)]
+    relief = sum(share * random.normal(*one_each) * slope for share, slope in slopes)
+    return random.uniform(0.05, 0.95, *one_each) + steep * relief
 
 
-def defect(random: Generator, size: int) -> Image:
-    """The shape of one defect, 0-1 [size, size]: a disc, a crack or the edge of something larger."""
-    fine = size * FINE
-    mask = numpy.zeros((fine, fine), numpy.uint8)
-    kind = random.random()
-    if kind < 0.4:
-        radius = log_uniform(random, 1, 9) * FINE
-        cv2.circle(mask, tuple(map(int, random.integers(0, fine, 2))), int(round(radius)), 255, -1)
-    elif kind < 0.75:
-        wide = int(round(random.uniform(0.8, 2.2) * FINE))
-        point, heading = random.uniform(0, fine, 2), random.uniform(0, 2 * numpy.pi)
-        wander = 0 if random.random() < 0.5 else random.uniform(0, 0.4)
-        for _ in range(int(random.integers(2, 14))):
-            heading += random.normal() * wander
-            further = point + 6 * FINE * numpy.array([numpy.cos(heading), numpy.sin(heading)])
-            cv2.line(mask, tuple(map(int, point)), tuple(map(int, further)), 255, wide)
-            point = further
-    else:
-        angle, shift = random.uniform(0, 2 * numpy.pi), random.uniform(-0.4, 0.4) * fine
-        axis = numpy.arange(fine) - fine / 2
-        mask[axis[:, None] * numpy.sin(angle) + axis[None, :] * numpy.cos(angle) > shift] = 255
-    shape = cv2.resize(mask, (size, size), interpolation=cv2.INTER_AREA).astype(numpy.float32) / 255
-    if random.random() < 0.3:
-        shape = cv2.GaussianBlur(shape, (0, 0), random.uniform(0.4, 1.2))
-    return shape
+# Signed distance in px [count, 1, size, size] to the border of one shape a sample, negative inside.
+Outlines = Callable[[Random, int, int], Tensor]
 
 
-def noise_law(random: Generator) -> tuple[float, float]:
-    """a and b of variance = a * x + b, x of 0-1."""
-    if random.random() < SIGNAL_DEPENDENT_SHARE:
-        return log_uniform(random, 1e-5, 4e-2), log_uniform(random, 0.001, 0.04) ** 2
-    level = random.uniform(1, 60) if random.random() < 0.6 else log_uniform(random, 0.2, 55)
-    return 0.0, (level / 255) ** 2
+def offsets(random: Random, count: int, size: int) -> tuple[Tensor, Tensor]:
+    """How far below and right of a point anywhere in the sample each pixel lies."""
+    axis = torch.arange(size, dtype=torch.float32, device=random.device)
+    row, column = random.uniform(-0.5, size - 0.5, 2, count, 1, 1, 1)
+    return axis[:, None] - row, axis[None, :] - column
 
 
-def sample(random: Generator, bank: Bank, size: int) -> tuple[Image, Image, tuple[float, float], Image]:
-    """Clean [size, size], noisy, (a, b), and how much each pixel's error counts (defects more than their share)."""
-    a, b = noise_law(random)
-    quiet = random.random() < PLAIN_SHARE
-    empty = quiet and random.random() < EMPTY_SHARE_OF_PLAIN
-    clean = plain(random, size) if quiet else bank.piece(random, size)
-    weight = numpy.full_like(clean, EMPTY_WEIGHT if empty else 1)
-    if not empty and (quiet or random.random() < DEFECT_SHARE):
-        sigma = numpy.sqrt(max(a * float(clean.mean()), 0) + b)
-        for _ in range(random.integers(1, 6)):
-            shape = defect(random, size)
-            clean = clean + shape * random.choice([-1, 1]) * log_uniform(random, 0.8, 12) * sigma
-            if shape.mean() < 0.2:
-                weight = numpy.maximum(weight, 1 + (DEFECT_WEIGHT - 1) * shape)
-    sigma = numpy.sqrt(numpy.maximum(a * clean, 0) + b)
-    noisy = clean + sigma * random.standard_normal(clean.shape, dtype=numpy.float32)
-    return clean, noisy.astype(numpy.float32), (a, b), weight
+def discs(random: Random, count: int, size: int) -> Tensor:
+    down, right = offsets(random, count, size)
+    return torch.hypot(down, right) - random.log_uniform(1, 9, count, 1, 1, 1)
+
+
+def cracks(random: Random, count: int, size: int) -> Tensor:
+    """Lines of straight segments, half of them straight altogether."""
+    one_each = (count, 1, 1, 1)
+    down, right = offsets(random, count, size)
+    heading = random.uniform(0, 2 * math.pi, *one_each)
+    wander = random.uniform(0, 0.4, *one_each) * random.chance(0.5, *one_each)
+    segments = 2 + random.whole(CRACK_SEGMENTS - 1, *one_each)
+    nearest = torch.full_like(down + right, math.inf)
+    for number in range(CRACK_SEGMENTS):
+        heading = heading + wander * random.normal(*one_each)
+        step_down, step_right = heading.sin(), heading.cos()
+        along = (down * step_down + right * step_right).clamp(0, CRACK_SEGMENT_PX)
+        distance = torch.hypot(down - along * step_down, right - along * step_right)
+        nearest = torch.where(number < segments, torch.minimum(nearest, distance), nearest)
+        down, right = down - CRACK_SEGMENT_PX * step_down, right - CRACK_SEGMENT_PX * step_right
+    return nearest - random.log_uniform(0.8, 3, *one_each) / 2
+
+
+def edges(random: Random, count: int, size: int) -> Tensor:
+    """Straight from side to side: steps, wires and bars, near a detector's rows or columns more often than not."""
+    one_each = (count, 1, 1, 1)
+    down, right = offsets(random, count, size)
+    upright = random.whole(2, *one_each) * math.pi / 2 + random.uniform(-0.1, 0.1, *one_each)
+    angle = torch.where(random.chance(0.5, *one_each), upright, random.uniform(0, 2 * math.pi, *one_each))
+    across = down * angle.cos() + right * angle.sin()
+    return torch.where(random.chance(0.5, *one_each), across, across.abs() - random.log_uniform(0.4, 12, *one_each))
+
+
+class Defect(NamedTuple):
+    outlines: Outlines
+    share: float
+    # In noise levels.
+    contrast: tuple[float, float]
+
+
+# Each sample with defects has each of these by its share.
+DEFECTS = [Defect(discs, 0.6, (0.8, 12)), Defect(cracks, 0.3, (1, 12)), Defect(edges, 0.5, (0.8, 40))] * 2
+
+
+def shape(random: Random, distance: Tensor) -> Tensor:
+    """0-1: the share of a pixel that lies inside, seen through the pixel's aperture or something less sharp."""
+    one_each = (len(distance), 1, 1, 1)
+    soft = random.uniform(0.4, 1.5, *one_each)
+    sigma = torch.where(random.chance(0.4, *one_each), soft, APERTURE_PX)
+    return 0.5 * torch.erfc(distance / (sigma * math.sqrt(2)))
+
+
+def noise_laws(random: Random, count: int) -> tuple[Tensor, Tensor]:
+    """a and b [count, 1, 1, 1] of variance = a * x + b, x of 0-1."""
+    one_each = (count, 1, 1, 1)
+    level = torch.where(
+        random.chance(0.6, *one_each), random.uniform(1, 60, *one_each), random.log_uniform(0.2, 55, *one_each)
+    )
+    dependent = random.chance(SIGNAL_DEPENDENT_SHARE, *one_each)
+    a = random.log_uniform(1e-5, 4e-2, *one_each) * dependent
+    return a, torch.where(dependent, random.log_uniform(0.001, 0.04, *one_each), level / 255) ** 2
+
+
+class Samples(NamedTuple):
+    """A batch; all but a and b [count, 1, size, size]."""
+
+    clean: Tensor
+    noisy: Tensor
+    # The variance of the noise is a * clean + b; [count, 1, 1, 1].
+    a: Tensor
+    b: Tensor
+    # How much a pixel's error counts.
+    weight: Tensor
+
+
+def draw(random: Random, bank: Bank, count: int, size: int) -> Samples:
+    one_each = (count, 1, 1, 1)
+    a, b = noise_laws(random, count)
+    quiet = random.chance(PLAIN_SHARE, *one_each)
+    empty = quiet & random.chance(EMPTY_SHARE_OF_PLAIN, *one_each)
+    flawed = ~empty & (quiet | random.chance(DEFECT_SHARE, *one_each))
+    clean = torch.where(quiet, plain(random, count, size), bank.pieces(random, count, size))
+    weight = torch.where(empty, EMPTY_WEIGHT, torch.ones_like(clean))
+    level = (a * clean.mean((2, 3), keepdim=True) + b).clamp(min=0).sqrt()
+    for outlines, share, contrast in DEFECTS:
+        inside = shape(random, outlines(random, count, size)) * (flawed & random.chance(share, *one_each))
+        height = (random.log_uniform(*contrast, *one_each) * level).clamp(max=1)
+        clean = clean + inside * random.sign(*one_each) * height
+        small = inside.mean((2, 3), keepdim=True) < SMALL_SHARE
+        watched = torch.where(small, inside, 4 * inside * (1 - inside))
+        weight = torch.maximum(weight, 1 + (DEFECT_WEIGHT - 1) * watched)
+    # Quanta are counted from nothing upwards.
+    clean = torch.where(a > 0, clean.clamp(min=0), clean)
+    noise = (a * clean).clamp(min=0).add(b).sqrt() * random.normal(count, 1, size, size)
+    return Samples(clean, clean + noise, a, b, weight)

@@ -21,7 +21,7 @@ def small_network() -> Network:
 
 
 def denoiser_of(network: Network) -> Denoiser:
-    return Denoiser(network, export.CLAMP_SIGMAS).eval().requires_grad_(False)
+    return Denoiser(network).eval().requires_grad_(False)
 
 
 def noisy(height: int = 64) -> torch.Tensor:

@@ -1,5 +1,6 @@
 """That a training goes on where it was killed. Does not prove that it learns; CARD.md has those figures."""
 
+import csv
 import subprocess
 import sys
 import time
@@ -7,19 +8,25 @@ import unittest
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import cv2
 import numpy
 import torch
 
-from network import Network
-from train import batch, rate_at, shape_at
-from samples import Bank
+from network import Network, grow, stored_network
+from samples import Random
+from train import HOLD_UNTIL, WARM_UP_ITERATIONS, rate_at, shape_of
 
 TRAIN = Path(__file__).with_name("train.py")
 
 
-def command(folder: Path, iterations: int, *more: str) -> list[str]:
+def command(folder: Path, *more: str) -> list[str]:
     run = [sys.executable, str(TRAIN), str(folder / "run"), "--bank", str(folder / "bank")]
-    return [*run, "--iterations", str(iterations), "--pixels", "4096", "--checkpoint-seconds", "0", *more]
+    size = ["--channels", "8,8,8", "--blocks", "1,1,1", "--pixels", "4096"]
+    return [*run, *size, "--checkpoint-seconds", "0", *more]
+
+
+def of_length(folder: Path, iterations: int, *more: str) -> list[str]:
+    return command(folder, "--iterations", str(iterations), *more)
 
 
 class Training(unittest.TestCase):
@@ -35,7 +42,7 @@ class Training(unittest.TestCase):
         return torch.load(self.folder / "run" / "checkpoint.pt", weights_only=True)
 
     def test_goes_on_after_a_kill_and_ends_where_it_was_told_to(self) -> None:
-        run = subprocess.Popen(command(self.folder, 100000), stdout=subprocess.DEVNULL)
+        run = subprocess.Popen(of_length(self.folder, 100000), stdout=subprocess.DEVNULL)
         try:
             log = self.folder / "run" / "log.csv"
             while run.poll() is None and not (log.exists() and len(log.read_text().splitlines()) > 3):
@@ -45,27 +52,73 @@ class Training(unittest.TestCase):
             run.wait()
         reached = self.checkpoint()["iteration"]
         self.assertGreaterEqual(reached, 3)
-        again = subprocess.run(command(self.folder, reached + 4), capture_output=True, text=True, check=True)
+        again = subprocess.run(of_length(self.folder, reached + 4), capture_output=True, text=True, check=True)
         self.assertIn(f"going on at iteration {reached}", again.stdout)
         self.assertEqual(self.checkpoint()["iteration"], reached + 4)
-        Network().load_state_dict(torch.load(self.folder / "run" / "weights.pt", weights_only=True))
+        stored = torch.load(self.folder / "run" / "weights.pt", weights_only=True)
+        self.assertEqual(len(stored_network(stored).head.weight), 8)
 
     def test_two_workers_train_the_same_weights(self) -> None:
-        subprocess.run(command(self.folder, 8, "--workers", "2"), capture_output=True, check=True)
+        subprocess.run(of_length(self.folder, 8, "--workers", "2"), stdout=subprocess.DEVNULL, check=True)
         self.assertEqual(self.checkpoint()["iteration"], 8)
 
-    def test_the_rate_rises_then_falls_to_nearly_nothing(self) -> None:
-        self.assertAlmostEqual(rate_at(0.01, 1), 0.5)
-        self.assertAlmostEqual(rate_at(0.51, 1), 0.5, delta=0.01)
-        self.assertLess(rate_at(1, 1), 0.002)
+    def test_two_sessions_share_the_minutes_of_a_run(self) -> None:
+        minutes = ["--minutes", "0.05", "--pause-after", "0.02"]
+        subprocess.run(command(self.folder, *minutes), stdout=subprocess.DEVNULL, check=True)
+        first = self.checkpoint()
+        self.assertLess(first["seconds"], 3)
+        subprocess.run(command(self.folder, *minutes[:2]), stdout=subprocess.DEVNULL, check=True)
+        self.assertGreater(self.checkpoint()["iteration"], first["iteration"])
+        self.assertGreaterEqual(self.checkpoint()["seconds"], 3)
 
-    def test_batches_keep_their_pixels_as_samples_grow(self) -> None:
-        self.assertEqual([shape_at(share, 32768) for share in (0, 0.7, 0.9)], [(8, 64), (3, 96), (2, 128)])
-        bank = Bank(self.folder / "bank")
-        bank.look()
-        clean, noisy, law, weight = batch(numpy.random.default_rng(0), bank, 3, 96)
-        self.assertEqual([tuple(part.shape) for part in (clean, noisy, weight)], [(3, 1, 96, 96)] * 3)
-        self.assertEqual(tuple(law.shape), (3, 2))
+    def test_logs_the_psnr_of_watched_pictures(self) -> None:
+        clean = numpy.full((64, 64), 128, numpy.uint8)
+        (self.folder / "pictures").mkdir()
+        cv2.imwrite(str(self.folder / "pictures" / "one.png"), clean)
+        watch = ["--watch", str(self.folder / "pictures")]
+        subprocess.run(of_length(self.folder, 1, *watch), stdout=subprocess.DEVNULL, check=True)
+        with (self.folder / "run" / "log.csv").open() as log:
+            row = list(csv.DictReader(log))[-1]
+        # An untrained network finds little of the noise: 20 log10(255 / 25) dB and not far from it.
+        self.assertAlmostEqual(float(row["sigma 25"]), 20.2, delta=1)
+
+    def test_bfloat16_trains_weights_of_float32(self) -> None:
+        subprocess.run(of_length(self.folder, 1, "--bf16"), stdout=subprocess.DEVNULL, check=True)
+        self.assertEqual({weight.dtype for weight in self.checkpoint()["network"].values()}, {torch.float32})
+
+
+class Schedule(unittest.TestCase):
+    def test_the_rate_rises_holds_and_falls_to_nothing(self) -> None:
+        self.assertAlmostEqual(rate_at(0.01, WARM_UP_ITERATIONS // 2, 1), 0.5)
+        self.assertEqual(rate_at(HOLD_UNTIL, WARM_UP_ITERATIONS, 1), 1)
+        self.assertAlmostEqual(rate_at((1 + HOLD_UNTIL) / 2, 9999, 1), 0.5)
+        self.assertAlmostEqual(rate_at(1, 9999, 1), 0)
+
+    def test_batches_keep_their_pixels_whatever_the_size_of_samples(self) -> None:
+        random = Random(1, torch.device("cpu"))
+        drawn = {shape_of(random, 32768) for _ in range(50)}
+        self.assertEqual(drawn, {(8, 64), (3, 96), (2, 128)})
+
+
+class Growth(unittest.TestCase):
+    def test_more_channels_and_blocks_compute_the_same_at_first(self) -> None:
+        small, large = Network((8, 16, 24), (1, 1, 2)), Network((16, 24, 32), (2, 1, 3))
+        detail, sigma = torch.randn(2, 1, 32, 32), torch.ones(2, 1, 32, 32)
+        self.assertGreater((small(detail, sigma) - large(detail, sigma)).abs().max().item(), 1e-3)
+        grow(large, small.state_dict())
+        torch.testing.assert_close(large(detail, sigma), small(detail, sigma))
+
+    def test_what_was_added_learns(self) -> None:
+        small, large = Network((8, 16, 24), (1, 1, 2)), Network((16, 24, 32), (1, 1, 3))
+        grow(large, small.state_dict())
+        large(torch.randn(1, 1, 32, 32), torch.ones(1, 1, 32, 32)).square().mean().backward()
+        self.assertGreater(large.tail.weight.grad[:, 8:].abs().max().item(), 0)
+        self.assertGreater(large.mid[2].b.weight.grad.abs().max().item(), 0)
+
+    def test_stored_weights_tell_their_size(self) -> None:
+        network = stored_network(Network((8, 16, 24, 32), (1, 2, 1, 3)).state_dict())
+        self.assertEqual([len(level) for level in network.e], [1, 2, 1])
+        self.assertEqual((len(network.mid), network.mid[0].a.in_channels), (3, 32))
 
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 where a run stopped or was killed.
 
 RUN is a folder: checkpoint.pt (all it takes to go on), weights.pt (the averaged weights, for export.py), log.csv.
-BANK is a folder of generate.py's files. Workers share one set of weights in memory and update it without waiting for
-one another (Niu et al. 2011, "Hogwild!"), so a slow one holds nobody up; more than one makes a run differ in the last
-digits from one time to the next.
+BANK is a folder of generate.py's files. On CPUs several workers share one set of weights in memory and update it
+without waiting for one another (Niu et al. 2011, "Hogwild!"), so a slow one holds nobody up; more than one makes a run
+differ in the last digits from one time to the next.
 """
 
 import argparse
@@ -14,71 +14,96 @@ import math
 import os
 import time
 from pathlib import Path
+from typing import NamedTuple
 
-import cv2
 import numpy
 import torch
-from torch import Tensor, multiprocessing
+from torch import Tensor, multiprocessing, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from network import Denoiser, Network
-from samples import Bank, sample
+import evaluate
+from network import BLOCKS, WIDTHS, Denoiser, Network, grow
+from runners import torch_runner
+from samples import Bank, Random, Samples, draw
 
 CHECKPOINT_SECONDS = 600
-EMA = 0.999
+EMA = 0.9995
 CLIP_NORM = 0.5
-# As in export.py: it does not take part in training.
-CLAMP_SIGMAS = 5
-WARM_UP = 0.02
+WARM_UP_ITERATIONS = 500
+# The rate is held, so that a run may be made longer at any time, and falls to nothing over the last part.
+HOLD_UNTIL = 0.7
 # Errors of faint and of strong noise count alike beyond this level, a share of full scale.
-LEVEL_FLOOR = 5 / 255
+LEVEL_FLOOR = 2 / 255
 # Errors up to this many noise levels count squared, larger ones by their size, until the run's last part.
 SQUARED_UP_TO = 0.3
 SQUARED_FROM = 0.75
+# Pixels along a sample's sides, and how often: the network sees 125 px far.
+SIZES_PX = {64: 0.3, 96: 0.4, 128: 0.3}
+WATCHED_SIGMAS = (15, 25, 50)
 
 
-def shape_at(share: float, pixels: int) -> tuple[int, int]:
-    """Samples per batch and their size: larger ones when the run is well on, for the network sees 125 px far."""
-    size = 64 if share < 0.6 else 96 if share < 0.85 else 128
+class Progress(NamedTuple):
+    iteration: int
+    # Of training, by all sessions together.
+    seconds: float
+
+
+def share_of(progress: Progress, arguments: argparse.Namespace) -> float:
+    """How far the run is on its way, 0 to 1."""
+    if arguments.minutes:
+        return min(1.0, progress.seconds / (60 * arguments.minutes))
+    return min(1.0, progress.iteration / arguments.iterations)
+
+
+def rate_at(share: float, iteration: int, highest: float) -> float:
+    fallen = max(0.0, share - HOLD_UNTIL) / (1 - HOLD_UNTIL)
+    return highest * min(1.0, iteration / WARM_UP_ITERATIONS) * (0.5 + 0.5 * math.cos(math.pi * fallen))
+
+
+def shape_of(random: Random, pixels: int) -> tuple[int, int]:
+    """Samples per batch and the pixels along their sides."""
+    size = int(random.host.choice(list(SIZES_PX), p=list(SIZES_PX.values())))
     return max(1, pixels // (size * size)), size
 
 
-def rate_at(share: float, highest: float) -> float:
-    if share < WARM_UP:
-        return highest * share / WARM_UP
-    return highest * (0.5 + 0.5 * math.cos(math.pi * (share - WARM_UP) / (1 - WARM_UP))) + highest * 1e-3
-
-
-def batch(random: numpy.random.Generator, bank: Bank, count: int, size: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    clean, noisy, law, weight = zip(*(sample(random, bank, size) for _ in range(count)))
-    stacked = [torch.from_numpy(numpy.stack(images))[:, None] for images in (clean, noisy, weight)]
-    return stacked[0], stacked[1], torch.tensor(law, dtype=torch.float32), stacked[2]
-
-
-def loss_of(denoiser: Denoiser, samples: tuple[Tensor, Tensor, Tensor, Tensor], squared: bool, half: bool) -> Tensor:
-    clean, noisy, law, weight = samples
-    a, b = law[:, :, None, None].split(1, dim=1)
-    with torch.autocast(noisy.device.type, torch.bfloat16, enabled=half):
-        noise, sigma = denoiser.noise(noisy, a, b)
+def loss_of(denoiser: Denoiser, samples: Samples, squared: bool) -> Tensor:
+    noise, sigma = denoiser.noise(samples.noisy, samples.a, samples.b)
     level = sigma.mean((1, 2, 3), keepdim=True) + LEVEL_FLOOR
-    error = (noisy - noise.float() - clean) / level
+    error = (samples.noisy - noise - samples.clean) / level
     if squared:
-        return (weight * error * error).mean()
-    return (weight * (torch.sqrt(error * error + SQUARED_UP_TO**2) - SQUARED_UP_TO)).mean()
+        return (samples.weight * error * error).mean()
+    return (samples.weight * (torch.sqrt(error * error + SQUARED_UP_TO**2) - SQUARED_UP_TO)).mean()
 
 
-def psnr(denoiser: Denoiser, folder: Path, sigma: float) -> float:
-    """Mean over a folder of 8-bit images, noise in units of 255, seeded; to watch a run, not to choose by."""
-    values = []
-    for file in sorted(folder.glob("*.png")):
-        clean = cv2.imread(str(file), cv2.IMREAD_GRAYSCALE).astype(numpy.float32) / 255
-        clean = clean[: clean.shape[0] // 8 * 8, : clean.shape[1] // 8 * 8]
-        noise = numpy.random.default_rng(0).standard_normal(clean.shape, dtype=numpy.float32)
-        noisy = torch.from_numpy(clean + noise * sigma / 255)[None, None]
-        with torch.no_grad():
-            found, _ = denoiser.noise(noisy, torch.zeros(1, 1, 1, 1), torch.full((1, 1, 1, 1), (sigma / 255) ** 2))
-        error = (noisy - found)[0, 0].numpy() - clean
-        values.append(-10 * math.log10(float((error**2).mean())))
-    return float(numpy.mean(values))
+class Fast(nn.Module):
+    """The network in bfloat16 where that pays; what is around it, and the weights, stay float32."""
+
+    def __init__(self, network: Network, half: bool, compiled: bool) -> None:
+        super().__init__()
+        self.half = half
+        self.network = torch.compile(network, dynamic=False) if compiled else network
+
+    def forward(self, detail: Tensor, sigma: Tensor) -> Tensor:
+        with torch.autocast(detail.device.type, torch.bfloat16, enabled=self.half):
+            return self.network(detail, sigma).float()
+
+
+class Watched(NamedTuple):
+    """Clean pictures whose PSNR is logged, and the noise they get; to watch a run, not to choose by."""
+
+    pictures: list[evaluate.Picture]
+    noises: list[evaluate.Noise]
+
+    def measured(self, network: Network) -> dict[str, float]:
+        denoiser = Denoiser(network).float().to(network.head.weight.device)
+        results = evaluate.measure(torch_runner(denoiser), self.pictures, self.noises)
+        return {noise.name: round(evaluate.mean_psnr(results, noise=noise.name), 3) for noise in self.noises}
+
+
+def watched(what: str) -> Watched:
+    if what == "phantoms":
+        return Watched(evaluate.phantom_pictures(1), evaluate.DOSES)
+    return Watched(evaluate.folder_pictures(Path(what)), [evaluate.white(sigma) for sigma in WATCHED_SIGMAS])
 
 
 def replaced(file: Path, content: object) -> None:
@@ -97,110 +122,131 @@ def logged(file: Path, row: dict) -> None:
     print(", ".join(f"{key} {value:.5g}" for key, value in row.items()), flush=True)
 
 
-def work(rank: int, arguments: argparse.Namespace, shared: Denoiser, counter, states: dict) -> None:
+def work(rank: int, arguments: argparse.Namespace, network: Network, counter, state: dict) -> None:
     torch.set_num_threads(arguments.threads)
-    cv2.setNumThreads(1)
+    torch.backends.cudnn.benchmark = True
+    # An image less its blurred copy is a small difference: ten bits are too few for the blur.
+    torch.backends.cudnn.allow_tf32 = False
     device = torch.device(arguments.device)
-    denoiser = shared.to(device)
-    if device.type == "cpu":
-        denoiser.to(memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(denoiser.parameters(), lr=arguments.rate, betas=(0.9, 0.99), weight_decay=0)
-    if rank in states.get("optimizers", {}):
-        optimizer.load_state_dict(states["optimizers"][rank])
-    average = copy.deepcopy(denoiser.network) if rank == 0 else None
-    if average and "average" in states:
-        average.load_state_dict(states["average"])
-    bank = Bank(arguments.bank)
+    network = network.to(device)
+    weights = list(network.parameters())
+    denoiser = Denoiser(Fast(network, arguments.bf16, arguments.compile)).float().to(device)
+    optimizer = torch.optim.AdamW(
+        weights, lr=arguments.rate, betas=(0.9, 0.99), weight_decay=0, fused=device.type == "cuda"
+    )
+    average, follow = copy.deepcopy(network), get_ema_multi_avg_fn(EMA)
+    if state:
+        average.load_state_dict(state["average"])
+        # Every worker has moments of its own; those of the first are as good a start for the others.
+        optimizer.load_state_dict(state["optimizer"])
+    averaged = list(average.parameters())
+    bank = Bank(arguments.bank, device)
     bank.look()
-    random = numpy.random.default_rng([arguments.seed, rank, counter.value])
+    random = Random(int(numpy.random.SeedSequence([arguments.seed, rank, counter.value]).generate_state(1)[0]), device)
+    to_watch = [watched(what) for what in arguments.watch] if rank == 0 else []
     started = saved = time.monotonic()
-    lost, steps = 0.0, 0
+    lost, steps = torch.zeros((), device=device), 0
+
+    def progress() -> Progress:
+        return Progress(counter.value, state.get("seconds", 0.0) + time.monotonic() - started)
 
     def save() -> None:
         bank.look()
+        now = progress()
         replaced(arguments.run / "weights.pt", average.state_dict())
-        # The other workers' moments are theirs alone; they begin anew when a run goes on, which costs a few steps.
-        state = {
-            "iteration": counter.value,
-            "network": denoiser.network.state_dict(),
-            "average": average.state_dict(),
-            "optimizers": {0: optimizer.state_dict()},
-        }
-        replaced(arguments.run / "checkpoint.pt", state)
+        kept = {"network": network.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state_dict()}
+        replaced(arguments.run / "checkpoint.pt", {**now._asdict(), **kept})
         row = {
-            "iteration": counter.value,
-            "seconds": round(time.monotonic() - started),
-            "images": len(bank.images),
-            "loss": lost / max(steps, 1),
+            "iteration": now.iteration,
+            "seconds": round(now.seconds),
+            "images": len(bank),
+            "loss": lost.item() / max(steps, 1),
         }
-        if arguments.watch:
-            watched = Denoiser(average, CLAMP_SIGMAS).float().to(device)
-            row |= {f"psnr{sigma}": round(psnr(watched, arguments.watch, sigma), 3) for sigma in (15, 25, 50)}
+        for pictures in to_watch:
+            row |= pictures.measured(average)
         logged(arguments.run / "log.csv", row)
 
-    while counter.value < arguments.iterations:
+    while (share := share_of(progress(), arguments)) < 1:
         with counter.get_lock():
             counter.value += 1
-            share = counter.value / arguments.iterations
         for group in optimizer.param_groups:
-            group["lr"] = rate_at(share, arguments.rate)
-        count, size = shape_at(share, arguments.pixels)
-        samples = tuple(part.to(device) for part in batch(random, bank, count, size))
-        loss = loss_of(denoiser, samples, share >= SQUARED_FROM, arguments.bf16)
+            group["lr"] = rate_at(share, counter.value, arguments.rate)
+        samples = draw(random, bank, *shape_of(random, arguments.pixels))
+        loss = loss_of(denoiser, samples, share >= SQUARED_FROM)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(denoiser.parameters(), CLIP_NORM)
+        nn.utils.clip_grad_norm_(weights, CLIP_NORM)
         optimizer.step()
-        steps += 1
-        lost += loss.item()
-        if rank != 0:
-            continue
-        with torch.no_grad():
-            for slow, fast in zip(average.parameters(), denoiser.network.parameters()):
-                slow.lerp_(fast, 1 - EMA)
-        if time.monotonic() - saved >= arguments.checkpoint_seconds:
+        now = time.monotonic()
+        if rank == 0:
+            lost += loss.detach()
+            steps += 1
+            with torch.no_grad():
+                follow(averaged, weights, steps)
+        if arguments.pause_after and now - started >= 60 * arguments.pause_after:
+            break
+        if rank == 0 and now - saved >= arguments.checkpoint_seconds:
             save()
-            saved, lost, steps = time.monotonic(), 0.0, 0
+            saved, steps = time.monotonic(), 0
+            lost.zero_()
     if rank == 0:
         save()
 
 
-def main() -> None:
+def numbers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]
+
+
+def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
     parser.add_argument("--bank", type=Path, required=True)
-    parser.add_argument("--iterations", type=int, default=60000)
-    parser.add_argument("--start", type=Path, help="weights.pt to begin with instead of random ones")
+    length = parser.add_mutually_exclusive_group(required=True)
+    length.add_argument("--iterations", type=int, help="length of the run")
+    length.add_argument("--minutes", type=float, help="length of the run by training time, over all sessions")
+    parser.add_argument("--pause-after", type=float, metavar="MINUTES", help="leaves then, to go on in another session")
+    parser.add_argument("--start", type=Path, help="weights to begin with, of this size or smaller")
+    parser.add_argument("--channels", type=numbers, default=list(WIDTHS), help="from the finest level to the deepest")
+    parser.add_argument("--blocks", type=numbers, default=list(BLOCKS), help="on each level")
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--pixels", type=int, default=32768, help="pixels per batch")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--bf16", action="store_true", help="faster where the processor knows it, far slower elsewhere")
+    parser.add_argument("--bf16", action="store_true", help="faster on GPUs, and on CPUs that know it; elsewhere slow")
+    parser.add_argument(
+        "--compile", action="store_true", help="fuses what lies between convolutions; takes minutes first"
+    )
     parser.add_argument("--workers", type=int, default=1, help="processes that train the same weights (cpu)")
     parser.add_argument("--threads", type=int, default=1, help="threads per worker; 1 on a busy machine")
-    parser.add_argument("--watch", type=Path, help="folder of PNGs whose PSNR is logged")
+    parser.add_argument(
+        "--watch", nargs="+", default=[], help="folders of grey images, or `phantoms`, whose PSNR is logged"
+    )
     parser.add_argument("--checkpoint-seconds", type=float, default=CHECKPOINT_SECONDS)
     arguments = parser.parse_args()
-
     if arguments.workers > 1 and arguments.device != "cpu":
         parser.error("Expected one worker with --device cuda: they share their weights in the processor's memory.")
+    return arguments
+
+
+def main() -> None:
+    arguments = parsed()
     arguments.run.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(arguments.seed)
-    denoiser = Denoiser(Network(), CLAMP_SIGMAS).float()
-    states, checkpoint = {}, arguments.run / "checkpoint.pt"
+    network = Network(arguments.channels, arguments.blocks)
+    state, checkpoint = {}, arguments.run / "checkpoint.pt"
     if checkpoint.exists():
-        states = torch.load(checkpoint, weights_only=True)
-        denoiser.network.load_state_dict(states["network"])
-        print(f"going on at iteration {states['iteration']}", flush=True)
+        state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        network.load_state_dict(state["network"])
+        print(f"going on at iteration {state['iteration']}", flush=True)
     elif arguments.start:
-        denoiser.network.load_state_dict(torch.load(arguments.start, weights_only=True))
-    denoiser.to(memory_format=torch.channels_last)
-    counter = multiprocessing.get_context("spawn").Value("q", states.get("iteration", 0))
+        grow(network, torch.load(arguments.start, weights_only=True))
+    network.to(memory_format=torch.channels_last)
+    counter = multiprocessing.get_context("spawn").Value("q", state.get("iteration", 0))
     if arguments.workers == 1:
-        work(0, arguments, denoiser, counter, states)
+        work(0, arguments, network, counter, state)
     else:
-        denoiser.share_memory()
-        multiprocessing.spawn(work, (arguments, denoiser, counter, states), nprocs=arguments.workers)
+        network.share_memory()
+        multiprocessing.spawn(work, (arguments, network, counter, state), nprocs=arguments.workers)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,113 @@
+"""What is drawn for each step of the training. Does not prove that a network learns from it; CARD.md has those figures."""
+
+import unittest
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy
+import torch
+
+from samples import (
+    DEFECT_WEIGHT,
+    EMPTY_WEIGHT,
+    Bank,
+    Random,
+    cracks,
+    discs,
+    draw,
+    edges,
+    noise_laws,
+    plain,
+    shape,
+)
+
+CPU = torch.device("cpu")
+
+
+class Shapes(unittest.TestCase):
+    def test_a_disc_has_its_area_whatever_it_is_seen_through(self) -> None:
+        axis = torch.arange(64.0)
+        distance = (torch.hypot(axis[:, None] - 30.3, axis[None, :] - 31.6) - 6).expand(20, 1, 64, 64)
+        areas = shape(Random(1, CPU), distance).sum((1, 2, 3))
+        for area in areas.tolist():
+            self.assertAlmostEqual(area, torch.pi * 36, delta=8)
+
+    def test_each_kind_of_defect_lies_somewhere_in_most_samples(self) -> None:
+        for outlines in (discs, cracks, edges):
+            inside = shape(Random(2, CPU), outlines(Random(3, CPU), 200, 64))
+            with self.subTest(outlines.__name__):
+                self.assertEqual(inside.shape, (200, 1, 64, 64))
+                self.assertTrue(((inside >= 0) & (inside <= 1)).all())
+                self.assertGreater((inside.amax((1, 2, 3)) > 0.4).sum().item(), 180)
+
+    def test_half_of_the_cracks_are_straight(self) -> None:
+        straight = 0
+        for number in range(60):
+            rows, columns = torch.nonzero(cracks(Random(number, CPU), 1, 64)[0, 0] < 0, as_tuple=True)
+            if len(rows) > 20:
+                places = torch.stack([rows, columns]).double()
+                spread = torch.linalg.eigvalsh(torch.cov(places))
+                straight += int(spread[0] < 1.2)
+        self.assertGreater(straight, 15)
+
+    def test_plain_grounds_have_no_edges(self) -> None:
+        grounds = plain(Random(4, CPU), 50, 64)
+        self.assertLess(grounds.diff(dim=3).abs().max().item(), 0.12)
+
+
+class Drawn(unittest.TestCase):
+    def setUp(self) -> None:
+        folder = TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        images = numpy.random.default_rng(5).integers(0, 65536, (2, 80, 80), dtype=numpy.uint16)
+        numpy.save(self.folder / "one.npy", images)
+        self.bank = Bank(self.folder, CPU)
+        self.bank.look()
+
+    def test_noise_has_the_variance_that_its_law_says(self) -> None:
+        clean, noisy, a, b, _ = draw(Random(1, CPU), self.bank, 400, 32)
+        ratio = (noisy - clean) ** 2 / ((a * clean).clamp(min=0) + b)
+        self.assertAlmostEqual(ratio.mean().item(), 1, delta=0.01)
+
+    def test_the_same_seed_draws_the_same_samples(self) -> None:
+        first, again, other = (draw(Random(seed, CPU), self.bank, 4, 32).noisy for seed in (1, 1, 2))
+        torch.testing.assert_close(first, again, rtol=0, atol=0)
+        self.assertFalse(torch.equal(first, other))
+
+    def test_crops_are_pieces_of_the_images(self) -> None:
+        whole = numpy.load(self.folder / "one.npy")
+        windows = numpy.lib.stride_tricks.sliding_window_view(whole, (8, 8), axis=(1, 2))
+        for crop in self.bank.crops(Random(3, CPU), 5, 8).numpy():
+            self.assertTrue((windows == numpy.rint(crop * 65535)).all((3, 4)).any())
+
+    def test_what_is_empty_and_what_is_small_counts_more(self) -> None:
+        samples = draw(Random(1, CPU), self.bank, 300, 32)
+        most = samples.weight.amax((1, 2, 3))
+        empty = samples.weight.amin((1, 2, 3)) == EMPTY_WEIGHT
+        self.assertAlmostEqual(empty.float().mean().item(), 0.18, delta=0.06)
+        self.assertLess(samples.clean[empty].diff(dim=3).abs().max().item(), 0.2)
+        self.assertAlmostEqual(most[~empty].max().item(), DEFECT_WEIGHT, delta=0.1)
+        self.assertEqual(most[~empty].min().item(), 1)
+
+    def test_what_is_counted_in_quanta_is_never_negative(self) -> None:
+        samples = draw(Random(2, CPU), self.bank, 300, 32)
+        self.assertGreaterEqual(samples.clean[(samples.a > 0).flatten()].min().item(), 0)
+
+    def test_laws_cover_white_and_signal_dependent_noise(self) -> None:
+        a, b = noise_laws(Random(3, CPU), 500)
+        self.assertGreater(b.min().item(), 0)
+        self.assertAlmostEqual((a > 0).float().mean().item(), 0.3, delta=0.08)
+
+    def test_files_that_appear_later_join_the_bank(self) -> None:
+        numpy.save(self.folder / "two.npy", numpy.zeros((3, 80, 80), numpy.uint16))
+        self.bank.look()
+        self.assertEqual(len(self.bank), 5)
+
+    def test_an_empty_bank_says_what_to_do(self) -> None:
+        with TemporaryDirectory() as folder, self.assertRaisesRegex(SystemExit, "Write some with generate.py"):
+            Bank(Path(folder), CPU).look()
+
+
+if __name__ == "__main__":
+    unittest.main()
