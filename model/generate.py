@@ -5,8 +5,12 @@ seeds share nothing and a bank can be continued by `--start`. No photograph is r
 """
 
 import argparse
+import itertools
+import os
 import sys
 import time
+from functools import partial
+from multiprocessing import Pool
 from pathlib import Path
 
 import cv2
@@ -66,6 +70,13 @@ def generate(seed: int, index: int, size: int, textures: list[Image]) -> Image:
     return numpy.round(image * 65535).astype(numpy.uint16)
 
 
+def generate_group(seed: int, indices: list[int], size: int) -> list[Image]:
+    """The images of one group, which share their textures."""
+    cv2.setNumThreads(1)
+    textures = library(seed, indices[0] // GROUP)
+    return [generate(seed, index, size, textures) for index in indices]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("output", type=Path)
@@ -73,25 +84,25 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=320, help="pixels along each side")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--start", type=int, default=0, help="index of the first image")
+    parser.add_argument("--processes", type=int, default=1)
     arguments = parser.parse_args()
 
-    cv2.setNumThreads(1)
-    started, group, textures = time.monotonic(), -1, []
+    started, done = time.monotonic(), 0
     shape = (arguments.count, arguments.size, arguments.size)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    bank = numpy.lib.format.open_memmap(arguments.output, mode="w+", dtype=numpy.uint16, shape=shape)
-    for position in range(arguments.count):
-        index = arguments.start + position
-        if index // GROUP != group:
-            group = index // GROUP
-            textures = library(arguments.seed, group)
-        bank[position] = generate(arguments.seed, index, arguments.size, textures)
-        if sys.stderr.isatty() or position % 100 == 99:
-            each = (time.monotonic() - started) / (position + 1)
-            print(
-                f"\r{position + 1} of {arguments.count} images, {each:.2f} s each", end="", file=sys.stderr, flush=True
-            )
+    part = arguments.output.with_suffix(".part")
+    bank = numpy.lib.format.open_memmap(part, mode="w+", dtype=numpy.uint16, shape=shape)
+    indices = range(arguments.start, arguments.start + arguments.count)
+    groups = [list(group) for _, group in itertools.groupby(indices, lambda index: index // GROUP)]
+    with Pool(arguments.processes) as pool:
+        for images in pool.imap(partial(generate_group, arguments.seed, size=arguments.size), groups):
+            bank[done : done + len(images)] = images
+            done += len(images)
+            each = (time.monotonic() - started) / done
+            print(f"\r{done} of {arguments.count} images, {each:.3f} s each", end="", file=sys.stderr, flush=True)
     bank.flush()
+    # A training that reads the folder takes the file up only when it is whole.
+    os.replace(part, arguments.output)
     print(f"\n{arguments.output}: uint16 {shape}", file=sys.stderr)
 
 

@@ -166,10 +166,15 @@ def crack(random: Generator, size: int) -> Image:
     return mask.astype(numpy.float32) / 255
 
 
+def placed(random: Generator, size: int) -> tuple[Image, Image]:
+    """Pixel coordinates along and across a random direction, from a random place."""
+    along, across = turned(random, size)
+    return along - random.uniform(0, 1) * along.max(), across - random.uniform(across.min(), across.max())
+
+
 def part(random: Generator, size: int) -> Image:
     """The thickness of one machine part along the beam, about 0-1: plate, tube, step wedge, rod, weld bead or foil."""
-    along, across = turned(random, size)
-    along, across = along - random.uniform(0, 1) * along.max(), across - random.uniform(across.min(), across.max())
+    along, across = placed(random, size)
     radius, kind = log_uniform(random, 4, size * 0.5), random.random()
     if kind < 0.2:
         return (numpy.abs(along) < radius) & (numpy.abs(across) < radius * random.uniform(0.1, 1))
@@ -193,8 +198,7 @@ def part(random: Generator, size: int) -> Image:
 
 def rods(random: Generator, size: int) -> Image:
     """Parallel wires of falling diameter, or a comb of equal ones: penetrameters, bond wires, fins."""
-    along, across = turned(random, size)
-    along, across = along - random.uniform(0, 1) * along.max(), across - random.uniform(across.min(), across.max())
+    along, across = placed(random, size)
     image = numpy.zeros((size, size), numpy.float32)
     radius, ratio, pitch = log_uniform(random, 0.8, 8), random.choice([1, 0.8]), log_uniform(random, 6, 40)
     length, spread = random.uniform(0.1, 1) * size, random.uniform(-0.01, 0.01)
@@ -265,5 +269,29 @@ def radiograph(random: Generator, size: int, textures: list[Image]) -> Image:
     return cv2.GaussianBlur(image.astype(numpy.float32), (0, 0), log_uniform(random, 0.5, 4)) * random.uniform(0.4, 1)
 
 
+def staircase(random: Generator, along: Image) -> Image:
+    """Flat steps with straight edges from side to side: rising, or up and down."""
+    edges = numpy.sort(random.uniform(along.min(), along.max(), random.integers(1, 12)))
+    heights = random.uniform(0, 1, len(edges) + 1)
+    if random.random() < 0.6:
+        heights.sort()
+    return heights.astype(numpy.float32)[numpy.searchsorted(edges, along)]
+
+
+def plates(random: Generator, size: int, textures: list[Image]) -> Image:
+    """Transmission of smooth plates in steps and layers, with wires and rows of holes: long straight edges, much rest."""
+    path = log_uniform(random, 0.01, 0.3) * spectral(random, size, 2.8)
+    for direction in (0, 0.5 * numpy.pi, random.uniform(0, numpy.pi)):
+        along, _ = turned(random, size, direction + random.uniform(-0.1, 0.1))
+        if random.random() < 0.6:
+            path += log_uniform(random, 0.02, 2) * staircase(random, along)
+    for detail in (rods, array, traces):
+        for _ in range(random.integers(1, 3) if random.random() < 0.6 else 0):
+            path += random.choice([1, -1]) * log_uniform(random, 0.005, 0.3) * detail(random, size)
+    path += log_uniform(random, 3e-4, 1e-2) * spectral(random, size, random.uniform(1, 2))
+    image = numpy.exp(-random.uniform(0.5, 1.5) * (path - path.min()))
+    return cv2.GaussianBlur(image.astype(numpy.float32), (0, 0), log_uniform(random, 0.6, 3)) * random.uniform(0.5, 1)
+
+
 # Share of each kind of scene.
-KINDS = [(0.42, leaves), (0.20, surfaces), (0.08, drawing), (0.30, radiograph)]
+KINDS = [(0.37, leaves), (0.18, surfaces), (0.07, drawing), (0.26, radiograph), (0.12, plates)]

@@ -22,9 +22,9 @@ def log_uniform(random: Generator, low: float, high: float) -> float:
     return float(numpy.exp(random.uniform(numpy.log(low), numpy.log(high))))
 
 
-def turned(random: Generator, size: int) -> tuple[Image, Image]:
-    """Pixel coordinates along and across a random direction."""
-    angle = random.uniform(0, numpy.pi)
+def turned(random: Generator, size: int, angle: float | None = None) -> tuple[Image, Image]:
+    """Pixel coordinates along and across a direction, a random one without `angle`."""
+    angle = random.uniform(0, numpy.pi) if angle is None else angle
     axis = numpy.arange(size, dtype=numpy.float32)
     down, right = axis[:, None], axis[None, :]
     along = right * numpy.cos(angle) + down * numpy.sin(angle)
