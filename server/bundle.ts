@@ -45,8 +45,8 @@ const main = async (target: string | undefined): Promise<void> => {
   if (target === undefined) throw new Error("Expected a folder to write to: node --import tsx server/bundle.ts FOLDER");
   await build({
     absWorkingDir: __dirname,
-    // The thread is a program of its own, beside the one that starts it.
-    entryPoints: ["src/main.ts", "src/engineThreadMain.ts"],
+    // The threads are programs of their own, beside the one that starts them.
+    entryPoints: ["src/main.ts", "src/engineThreadMain.ts", "src/imagingThreadMain.ts"],
     outdir: path.resolve(target),
     bundle: true,
     platform: "node",

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { type Job, serviceKey } from "../../contract/job";
 import { startServer } from "./server";
 import { loadSettings } from "./settings";
-import { createWorld, testEngine, testImaging } from "./testing/world";
+import { createWorld, longPolling, testEngine, testImaging } from "./testing/world";
 
 const drains: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -40,15 +40,11 @@ const start = async (
     instance: "one",
     drainSeconds,
   };
-  // The queue in memory never waits, so a long poll that finds nothing does.
-  const receive = async (signal: AbortSignal) =>
-    (await queue.receive(signal)) ??
-    new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true }));
   const ready = gate();
   const server = await startServer({
     settings,
     store,
-    queue: { ...queue, receive },
+    queue: longPolling(queue),
     notify: async () => {},
     engine: testEngine,
     selfTest: async () => ready.open(),

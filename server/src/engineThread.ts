@@ -1,8 +1,9 @@
-import { createRequire } from "node:module";
 import { extname, join } from "node:path";
-import { Worker } from "node:worker_threads";
+import { createBatches, singleLoad } from "./engines/batches";
 import { type Engine, EngineError, type Params, type Tile } from "./engines/engine";
 import type { OnnxOptions } from "./engines/onnx";
+import { checkRequest } from "./engines/request";
+import { startThread } from "./thread";
 
 export interface EngineRequest {
   readonly tile: Tile;
@@ -20,13 +21,6 @@ export type EngineGreeting =
   | { readonly failure: Failure };
 
 export type EngineAnswer = { readonly denoised: Uint16Array } | { readonly failure: Failure };
-
-/** A thread does not inherit what makes this process understand TypeScript, so it registers that itself. */
-const startThread = (file: string, workerData: unknown): Worker => {
-  const register = file.endsWith(".ts") ? [createRequire(__filename).resolve("tsx/cjs")] : [];
-  const program = [...register, file].map((path) => `require(${JSON.stringify(path)});`).join("\n");
-  return new Worker(program, { eval: true, workerData });
-};
 
 /**
  * The `onnx` engine in a thread of its own: onnxruntime-node computes on the thread that calls it, for seconds per tile
@@ -60,37 +54,41 @@ export const createEngineThread = async (options: OnnxOptions): Promise<Engine> 
   }
   const { name, model, concurrency } = greeting.engine;
 
-  /** The thread is given one tile after another, so that an aborted one that waits is never run. */
-  let last: Promise<unknown> = Promise.resolve();
-
-  const run = async (request: EngineRequest, signal: AbortSignal | undefined): Promise<Uint16Array> => {
-    signal?.throwIfAborted();
+  /** Under way, if any. */
+  let running: Promise<unknown> = Promise.resolve();
+  const run = async (request: EngineRequest): Promise<Uint16Array> => {
     const answer = await next<EngineAnswer>(() => worker.postMessage(request));
     if ("failure" in answer) throw new EngineError(answer.failure.code, answer.failure.message);
     return answer.denoised;
   };
+  // The thread is given one tile after another, so that an aborted one that waits is never run.
+  const batches = createBatches({
+    ...singleLoad,
+    maxTiles: () => 1,
+    send: ({ height, width, images: [image], params: [params] }) => {
+      const result = run({ tile: { height, width, image }, params });
+      running = result.catch(() => undefined);
+      return result;
+    },
+  });
 
   return {
     name,
     model,
     concurrency,
-    denoise: (tile, params, signal) => {
-      const result = last.then(() => run({ tile, params }, signal));
-      last = result.catch(() => undefined);
-      if (signal === undefined) return result;
-      return new Promise((resolve, reject) => {
-        const abort = (): void => reject(signal.reason);
-        if (signal.aborted) abort();
-        signal.addEventListener("abort", abort, { once: true });
-        result.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-      });
+    denoise: async (tile, params, signal, caller) => {
+      checkRequest(model, tile, params);
+      return batches.denoise(tile, params, signal, caller);
     },
+    isServing: batches.isServing,
     ready: async (signal) => {
       signal?.throwIfAborted();
       if (lost !== undefined) throw lost;
     },
     close: async () => {
-      await last;
+      lost ??= new EngineError("engine_unavailable", "The ONNX engine is closed.");
+      batches.close(lost);
+      await running;
       await worker.terminate();
     },
   };

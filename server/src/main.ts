@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { S3Client } from "@aws-sdk/client-s3";
 import { PublishCommand, SNSClient } from "@aws-sdk/client-sns";
 import { SQSClient } from "@aws-sdk/client-sqs";
@@ -7,10 +8,8 @@ import type { Engine } from "./engines/engine";
 import { goldenSelfTest } from "./engines/golden";
 import { createTritonEngine } from "./engines/triton";
 import { createEngineThread } from "./engineThread";
-import { decodePage } from "./images/decode";
 import { readImageHeader } from "./images/header";
-import { createImageWriter } from "./images/writer";
-import { denoisePage } from "./pixels/denoisePage";
+import { createImagingThreads } from "./imagingThreads";
 import { countTiles } from "./pixels/tiles";
 import { startServer } from "./server";
 import { loadSettings, type Settings } from "./settings";
@@ -52,6 +51,7 @@ const main = async (): Promise<void> => {
   const silent = (): void => {};
   // The SDK's info lines hold whole requests; what it warns of comes back as an error anyhow.
   const logger = { trace: silent, debug: silent, info: silent, warn: silent, error: silent };
+  const { denoisePages } = createImagingThreads(availableParallelism());
   const server = await startServer({
     settings,
     store: createObjectStore(new S3Client({ region, requestHandler, logger })),
@@ -59,7 +59,7 @@ const main = async (): Promise<void> => {
     notify: notifier(settings.jobTopicArn, region),
     engine: await createEngine(settings),
     selfTest: goldenSelfTest,
-    imaging: { readImageHeader, decodePage, createImageWriter, denoisePage, countTiles },
+    imaging: { readImageHeader, countTiles, denoisePages },
     temporaryFolder: await claimTemporaryFolder(),
     log,
   });

@@ -55,14 +55,19 @@ export const createReadiness = (deps: ReadinessDeps): Readiness => {
 
   /** Whether the engine answers within the deadline; an engine that hangs is as good as lost. */
   const answers = async (): Promise<boolean> => {
-    const signal = AbortSignal.timeout(deadlineMilliseconds);
-    const late = new Promise<never>((_, reject) =>
-      signal.addEventListener("abort", () => reject(new Error("The engine did not answer within 1 s.")), {
-        once: true,
-      }),
-    );
+    const tooLate = new AbortController();
+    const late = new Promise<never>((_, reject) => {
+      tooLate.signal.addEventListener("abort", () => reject(tooLate.signal.reason), { once: true });
+    });
+    // In two halves: where this process itself was held up, the answer that came meanwhile is read between them.
+    let timer = setTimeout(() => {
+      timer = setTimeout(
+        () => tooLate.abort(new Error("The engine did not answer within 1 s.")),
+        deadlineMilliseconds / 2,
+      );
+    }, deadlineMilliseconds / 2);
     try {
-      await Promise.race([engine.ready(signal), late]);
+      await Promise.race([engine.ready(tooLate.signal), late]);
       if (state.ready && engine.lostConnections?.() !== provenAt) {
         become(false, "The engine was connected anew and is being tested.");
         wake();
@@ -71,6 +76,8 @@ export const createReadiness = (deps: ReadinessDeps): Readiness => {
     } catch (error) {
       become(false, reasonOf(error));
       return false;
+    } finally {
+      clearTimeout(timer);
     }
   };
 

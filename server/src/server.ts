@@ -69,7 +69,7 @@ export const startServer = async (deps: ServerDeps): Promise<Server> => {
     log,
   });
   const protection = createScaleInProtection(settings.ecsAgentUri, log);
-  const slots = createSlots(concurrency);
+  const [jobSlots, requestSlots] = [createSlots(concurrency), createSlots(concurrency)];
   const memory = createSlots(settings.memoryMiB * 1024 ** 2);
   const records = createJobRecords(store, outBucket);
   const busyTime = createBusyTime(() => performance.now() / 1000);
@@ -106,7 +106,7 @@ export const startServer = async (deps: ServerDeps): Promise<Server> => {
     records,
     queue,
     runs,
-    slots,
+    slots: requestSlots,
     times,
     instance,
     inBucket,
@@ -126,7 +126,7 @@ export const startServer = async (deps: ServerDeps): Promise<Server> => {
       records,
       queue,
       runs,
-      slots,
+      slots: jobSlots,
       times,
       instance,
       inBucket,

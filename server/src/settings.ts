@@ -29,7 +29,7 @@ export interface Settings {
   readonly maxPages: number;
   /** Bytes of an input file. */
   readonly maxBytes: number;
-  /** Jobs in flight: while one is in the engine, another decodes or encodes. */
+  /** Jobs in flight, of the queue's and again of requests: while one is in the engine, others are read, decoded, encoded and written. */
   readonly concurrency: number;
   /** What the pages of all jobs in flight may take together. */
   readonly memoryMiB: number;
@@ -47,6 +47,8 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 const defaultModelPath = resolve(__dirname, "../triton/models/ddn/1/model.onnx");
 const maxPages = 1000;
+/** A GPU is through with an image before the next is read; a processor is not, and each would only wait for the others. */
+const jobsInFlight = { onnx: 2, triton: 8 } as const;
 const gibibyte = 1024 ** 3;
 
 const required = (environment: Environment, name: string, what: string, remedy: string): string => {
@@ -97,6 +99,7 @@ export const loadSettings = (environment: Environment): Settings => {
   const TRITON_URL = environment.TRITON_URL || `http://127.0.0.1:${tritonPorts[tritonProtocol]}`;
   const gpuUsdPerHour = price(environment, "DDN_GPU_USD_PER_HOUR");
   const topic = environment.DDN_JOB_TOPIC_ARN;
+  const engine = oneOf(environment, "DDN_ENGINE", ["onnx", "triton"]);
   return Object.freeze({
     host: environment.HOST ?? "0.0.0.0",
     port: integer(environment, "PORT", 50101, 0, 65535),
@@ -106,7 +109,7 @@ export const loadSettings = (environment: Environment): Settings => {
     queueUrl: httpUrl(environment, "DDN_QUEUE_URL", queue, stack),
     deadLetterQueueUrl: httpUrl(environment, "DDN_DEAD_LETTER_QUEUE_URL", queue, stack),
     ...(topic === undefined || topic === "" ? {} : { jobTopicArn: topic }),
-    engine: oneOf(environment, "DDN_ENGINE", ["onnx", "triton"]),
+    engine,
     tritonUrl: httpUrl(
       { TRITON_URL },
       "TRITON_URL",
@@ -122,7 +125,7 @@ export const loadSettings = (environment: Environment): Settings => {
     // A result goes out in one PUT, which S3 takes up to 5 GiB; a decompressed JPEG can be larger than its source.
     // Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html
     maxBytes: integer(environment, "DDN_MAX_BYTES", 2 * gibibyte, 1, 5 * gibibyte),
-    concurrency: integer(environment, "DDN_CONCURRENCY", 2, 1, 64),
+    concurrency: integer(environment, "DDN_CONCURRENCY", jobsInFlight[engine], 1, 64),
     memoryMiB: integer(environment, "DDN_MEMORY_MIB", Math.floor(totalmem() / 2 / 1024 ** 2), 64, 1024 ** 2),
     // ECS kills 110 s after SIGTERM, and handing back the rest takes its time.
     drainSeconds: integer(environment, "DDN_DRAIN_SECONDS", 100, 0, 100),

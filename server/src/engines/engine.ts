@@ -38,6 +38,14 @@ export interface EngineLoad {
   readonly sentBatches: number;
 }
 
+/** For whom a tile is denoised. */
+export interface Caller {
+  /** Jobs share the engine evenly, however many tiles each of them asks for. */
+  readonly job: string;
+  /** Whether somebody waits for the answer: then its tiles go before others'. */
+  readonly urgent: boolean;
+}
+
 /** Turns tiles into denoised tiles: in process (`onnx`) or over the network (`triton`). */
 export interface Engine {
   /** `onnx` or `triton`, as it stands in job records. */
@@ -49,18 +57,22 @@ export interface Engine {
   readonly pixelsInFlight?: number;
   /**
    * Denoises one tile with one page's parameters.
-   * @param job whose tile it is: jobs share the engine evenly, however many tiles each of them asks for
    * @returns as many samples as the tile has
    * @throws EngineError; the signal's reason when aborted
    */
-  denoise(tile: Tile, params: Params, signal?: AbortSignal, job?: string): Promise<Uint16Array>;
+  denoise(tile: Tile, params: Params, signal?: AbortSignal, caller?: Caller): Promise<Uint16Array>;
   /** Whether the model itself would answer now; rejects with EngineError when not. */
   ready(signal?: AbortSignal): Promise<void>;
   /** How many connections were lost: what answers afterwards may be another process with another model. */
   lostConnections?(): number;
   load?(): EngineLoad;
+  /** Whether urgent tiles came lately: a long one of somebody else would keep the next waiting. */
+  isServing?(): boolean;
   close(): Promise<void>;
 }
+
+/** What denoising a page needs of an engine. */
+export type TileEngine = Pick<Engine, "model" | "concurrency" | "pixelsInFlight" | "denoise">;
 
 /** The engine's failure, in the platform's words; nothing of the engine's own text reaches a user unchecked. */
 export class EngineError extends Error {

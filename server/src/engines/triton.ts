@@ -1,9 +1,8 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { type Batch, createBatches, gpuLoad } from "./batches";
 import { type Engine, EngineError } from "./engine";
 import { readModel } from "./metadata";
 import { checkRequest } from "./request";
-import type { Batch } from "./triton/batch";
-import { createBatches, pixelsInFlight } from "./triton/batches";
 import { TritonError } from "./triton/failure";
 import { grpcTransport } from "./triton/grpc";
 import { httpTransport } from "./triton/http";
@@ -78,17 +77,17 @@ export const createTritonEngine = async ({
     comparedAt = lostConnections;
   };
 
-  const batches = createBatches(() => mostTiles, send);
+  const batches = createBatches({ ...gpuLoad, maxTiles: () => mostTiles, send });
 
   return {
     name: "triton",
     model,
     concurrency,
-    pixelsInFlight,
-    denoise: async (tile, params, signal, job = "") => {
+    pixelsInFlight: gpuLoad.pixelsInFlight,
+    denoise: async (tile, params, signal, caller) => {
       checkRequest(model, tile, params);
       if (closed) throw closedError();
-      return batches.denoise(tile, params, signal, job);
+      return batches.denoise(tile, params, signal, caller);
     },
     ready: async (signal = AbortSignal.timeout(timeoutMilliseconds)) => {
       signal.throwIfAborted();
@@ -99,6 +98,7 @@ export const createTritonEngine = async ({
     },
     lostConnections: transport.lostConnections,
     load: batches.load,
+    isServing: batches.isServing,
     close: async () => {
       closed = true;
       batches.close(closedError());

@@ -1,7 +1,7 @@
 // Does not prove that a GPU costs what the setting says, nor how busy time is split (engines/busyTime.test.ts).
 import { describe, expect, it } from "vitest";
 import { createBusyTime } from "../engines/busyTime";
-import type { Engine, Tile } from "../engines/engine";
+import type { Caller, Engine, Tile } from "../engines/engine";
 import { testEngine } from "../testing/world";
 import { createAccounts } from "./account";
 
@@ -11,17 +11,18 @@ const params = { offset: 0, scale: 1, a: 0, b: 1 };
 /** An engine that is busy with each tile for two seconds of the test's own clock. */
 const start = (usdPerHour?: number, denoise?: Engine["denoise"]) => {
   let time = 0;
-  const jobs: (string | undefined)[] = [];
+  const callers: (Caller | undefined)[] = [];
   const engine: Engine = {
     ...testEngine,
-    denoise: async (one, settings, signal, job) => {
-      jobs.push(job);
+    denoise: async (one, settings, signal, caller) => {
+      callers.push(caller);
       time += 2;
-      return denoise === undefined ? one.image : denoise(one, settings, signal, job);
+      return denoise === undefined ? one.image : denoise(one, settings, signal, caller);
     },
   };
   const busyTime = createBusyTime(() => time);
-  return { open: createAccounts(engine, busyTime, usdPerHour), busyTime, jobs };
+  const openAccount = createAccounts(engine, busyTime, usdPerHour);
+  return { open: (job: string) => openAccount({ job, urgent: job === "a" }), busyTime, callers };
 };
 
 describe("a run's account", () => {
@@ -49,10 +50,13 @@ describe("a run's account", () => {
   });
 
   it("tells the engine whose tile it is", async () => {
-    const { open, jobs } = start();
+    const { open, callers } = start();
     await open("a").engine.denoise(tile, params);
     await open("b").engine.denoise(tile, params);
-    expect(jobs).toEqual(["a", "b"]);
+    expect(callers).toEqual([
+      { job: "a", urgent: true },
+      { job: "b", urgent: false },
+    ]);
   });
 
   it("adds up with the others' to the busy time", async () => {

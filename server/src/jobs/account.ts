@@ -1,6 +1,6 @@
 import type { Job } from "../../../contract/job";
 import type { BusyTime } from "../engines/busyTime";
-import type { Engine } from "../engines/engine";
+import type { Caller, Engine } from "../engines/engine";
 
 /** What one run of a job uses of the engine. */
 export interface Account {
@@ -10,14 +10,14 @@ export interface Account {
   cost(before: Job["cost"]): Job["cost"];
 }
 
-export type OpenAccount = (job: string) => Account;
+export type OpenAccount = (caller: Caller) => Account;
 
 const rounded = (value: number, digits: number): number => Math.round(value * 10 ** digits) / 10 ** digits;
 
 /** @param usdPerHour price of the machine that computes; without it nothing is charged */
 export const createAccounts =
   (engine: Engine, busyTime: BusyTime, usdPerHour: number | undefined): OpenAccount =>
-  (job) => {
+  (caller) => {
     const share = busyTime.share();
     return {
       engine: {
@@ -25,7 +25,7 @@ export const createAccounts =
         denoise: async (tile, params, signal) => {
           const end = share.begin(tile.image.length);
           try {
-            return await engine.denoise(tile, params, signal, job);
+            return await engine.denoise(tile, params, signal, caller);
           } finally {
             end();
           }

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { type Engine, EngineError } from "../engines/engine";
 import { startServer } from "../server";
 import { loadSettings } from "../settings";
-import { createWorld, testEngine, testImaging } from "../testing/world";
+import { createWorld, longPolling, testEngine, testImaging } from "../testing/world";
 
 const draining: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -34,25 +34,16 @@ const start = async (engine: Partial<Engine>, environment: Record<string, string
       ...environment,
     }),
     store,
-    // The queue in memory never waits, so a long poll that finds nothing does.
-    queue: {
-      ...queue,
-      receive: async (signal) =>
-        (await queue.receive(signal)) ??
-        new Promise<never>((_, reject) => {
-          signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-        }),
-    },
+    queue: longPolling(queue),
     notify: async () => {},
     engine: { ...testEngine, ...engine },
     selfTest: async () => {},
-    imaging: {
-      ...testImaging(() => {}),
+    imaging: testImaging(() => {}, {
       denoisePage: async ({ samples, engine: used, signal }) => {
         await used.denoise(tile, params, signal);
         return { samples, noise: [], quality: [] };
       },
-    },
+    }),
     temporaryFolder,
     log: pino({ enabled: false }) as FastifyBaseLogger,
   });

@@ -1,16 +1,8 @@
-import type {
-  JobInput,
-  JobOptions,
-  JobReport,
-  JobTimings,
-  JobWarning,
-  NoiseReport,
-  PlaneQuality,
-} from "../../../contract/job";
-import type { Engine } from "../engines/engine";
-import type { ImageHeader, ImageLimits } from "../images/image";
-import type { ImageWriter } from "../images/writer";
+import type { JobInput, JobOptions, JobReport, JobTimings, JobWarning } from "../../../contract/job";
+import type { TileEngine } from "../engines/engine";
+import { ImageError, type ImageHeader, type ImageLimits } from "../images/image";
 import { jobReport, qualityWarnings } from "../pixels/qualityReport";
+import { memoryOfPages } from "./denoisePages";
 import type { Imaging } from "./imaging";
 import type { Slots } from "./slots";
 
@@ -21,6 +13,8 @@ export interface DenoiseFileArgs {
   readonly limits: ImageLimits;
   /** Text of the result's Software tag. */
   readonly software: string;
+  /** Whether somebody waits for the answer: then it takes its memory before others. */
+  readonly urgent: boolean;
   readonly signal: AbortSignal;
   /** Told the tiles over all pages once the header is read, then after each tile. */
   readonly onProgress: (progress: { readonly done: number; readonly total: number }) => void;
@@ -38,9 +32,7 @@ export interface DenoisedFile {
   readonly report: JobReport;
 }
 
-/** The samples as decoded, the result, and what libraries hold of one of them on the way. */
-const copiesOfPage = 3;
-const bytesPerSample = 2;
+const mebibyte = 2 ** 20;
 
 const lostTags = (header: ImageHeader): JobWarning[] => {
   const lost = [...new Set(header.pages.flatMap((page) => page.lost))];
@@ -49,67 +41,62 @@ const lostTags = (header: ImageHeader): JobWarning[] => {
     : [{ code: "tags_lost", detail: `The result does not carry these tags of the input: ${lost.join(", ")}.` }];
 };
 
+/** @throws ImageError `image_too_many_pixels` for what would not fit even alone */
+const checkFits = (header: ImageHeader, needed: number, memory: Slots): void => {
+  if (needed <= memory.capacity) return;
+  const { width, height } = header.pages.reduce((one, other) =>
+    other.width * other.height * other.channels > one.width * one.height * one.channels ? other : one,
+  );
+  const [most, taken] = [Math.floor(memory.capacity / mebibyte), Math.ceil(needed / mebibyte)];
+  throw new ImageError(
+    "image_too_many_pixels",
+    `Expected pages that take at most ${most} MiB of this server's memory but ${width}×${height} pixels take ${taken} MiB. Cut the image into parts, or give the server more memory.`,
+  );
+};
+
 /**
- * Denoises a file page by page: no more than one page of samples is held, and it takes its share of `memory` first.
+ * Denoises a file; its pages take their share of `memory` first.
  * @throws ImageError for the image, EngineError for the engine, the signal's reason when aborted
  */
 export const denoiseFile = async (
   args: DenoiseFileArgs,
-  deps: { readonly imaging: Imaging; readonly engine: Engine; readonly memory: Slots },
+  deps: { readonly imaging: Imaging; readonly engine: TileEngine; readonly memory: Slots },
 ): Promise<DenoisedFile> => {
-  const { inputPath, outputPath, options, limits, software, signal, onProgress } = args;
+  const { inputPath, outputPath, options, limits, software, urgent, signal, onProgress } = args;
   const { imaging, engine, memory } = deps;
-  const timings = { decodeMs: 0, inferMs: 0, encodeMs: 0 };
-  const timed = async <T>(stage: keyof typeof timings, work: () => Promise<T>): Promise<T> => {
-    signal.throwIfAborted();
-    const start = performance.now();
-    const result = await work();
-    timings[stage] += performance.now() - start;
-    return result;
-  };
+  const start = performance.now();
+  const header = await imaging.readImageHeader(inputPath, limits);
+  const headerMs = performance.now() - start;
+  const needed = memoryOfPages(header);
+  checkFits(header, needed, memory);
 
-  const header = await timed("decodeMs", () => imaging.readImageHeader(inputPath, limits));
   const total = header.pages.reduce((sum, page) => sum + imaging.countTiles(page, engine.model), 0);
   let done = 0;
   onProgress({ done, total });
-
   const onTile = (): void => {
     done += 1;
     onProgress({ done, total });
   };
-  const writePages = async (
-    writer: ImageWriter,
-    noise: NoiseReport[],
-    quality: PlaneQuality[],
-  ): Promise<Pick<DenoisedFile, "bytes" | "sha256">> => {
-    for (const [index, page] of header.pages.entries()) {
-      const samples = await timed("decodeMs", () => imaging.decodePage(inputPath, header, index));
-      const denoised = await timed("inferMs", () =>
-        imaging.denoisePage({ samples, page, engine, options, signal, onTile }),
-      );
-      noise.push(...denoised.noise.map((found) => ({ page: index, ...found })));
-      quality.push(...denoised.quality.map((found) => ({ page: index, ...found })));
-      await timed("encodeMs", () => writer.writePage(denoised.samples));
-    }
-    return timed("encodeMs", () => writer.finish());
-  };
-
-  const largest = Math.max(...header.pages.map((page) => page.width * page.height * page.channels));
-  const release = await memory.enter(false, signal, largest * bytesPerSample * copiesOfPage);
+  const release = await memory.enter({ urgent, signal, size: needed });
   try {
-    const writer = imaging.createImageWriter(outputPath, header, { software });
-    const noise: NoiseReport[] = [];
-    const quality: PlaneQuality[] = [];
-    const file = await writePages(writer, noise, quality).catch(async (error: unknown) => {
-      await writer.abort();
-      throw error;
+    const denoised = await imaging.denoisePages({
+      inputPath,
+      outputPath,
+      header,
+      options,
+      software,
+      engine,
+      signal,
+      onTile,
     });
+    const { bytes, sha256, timings, noise, quality } = denoised;
     const { width, height, channels, bits } = header.pages[0];
     return {
-      ...file,
+      bytes,
+      sha256,
       container: header.container,
       input: { width, height, pages: header.pages.length, channels, bits },
-      timings,
+      timings: { ...timings, decodeMs: timings.decodeMs + headerMs },
       warnings: [...lostTags(header), ...qualityWarnings(quality)],
       report: jobReport(noise, quality),
     };

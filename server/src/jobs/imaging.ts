@@ -1,13 +1,36 @@
-import type { Model } from "../engines/engine";
-import type { ImageHeader, ImageLimits, PageHeader, Samples } from "../images/image";
-import type { ImageWriter, Provenance } from "../images/writer";
-import type { DenoisedPage, DenoisePageArgs } from "../pixels/denoisePage";
+import type { JobOptions, JobTimings, NoiseReport, PlaneQuality } from "../../../contract/job";
+import type { Model, TileEngine } from "../engines/engine";
+import type { ImageHeader, ImageLimits, PageHeader } from "../images/image";
+
+export interface PagesArgs {
+  readonly inputPath: string;
+  readonly outputPath: string;
+  readonly header: ImageHeader;
+  readonly options: JobOptions;
+  /** Text of the result's Software tag. */
+  readonly software: string;
+  /** Is given each tile's image for good. */
+  readonly engine: TileEngine;
+  readonly signal: AbortSignal;
+  /** Called once for each tile (`countTiles`) of each page. */
+  readonly onTile: () => void;
+}
+
+export interface DenoisedPages {
+  readonly bytes: number;
+  /** Hexadecimal. */
+  readonly sha256: string;
+  /** Summed over the pages, several of which may be under way at a time. */
+  readonly timings: Pick<JobTimings, "decodeMs" | "inferMs" | "encodeMs">;
+  /** Page by page, channel by channel. */
+  readonly noise: readonly NoiseReport[];
+  readonly quality: readonly PlaneQuality[];
+}
 
 /** What a run needs of images and pixels; the tests bring their own. */
 export interface Imaging {
   readImageHeader(path: string, limits: ImageLimits): Promise<ImageHeader>;
-  decodePage(path: string, header: ImageHeader, page: number): Promise<Samples>;
-  createImageWriter(path: string, header: ImageHeader, provenance: Provenance): ImageWriter;
-  denoisePage(args: DenoisePageArgs): Promise<DenoisedPage>;
   countTiles(page: Pick<PageHeader, "width" | "height" | "channels">, model: Model): number;
+  /** @throws ImageError for the image, EngineError for the engine, the signal's reason when aborted; the result's file is gone then */
+  denoisePages(args: PagesArgs): Promise<DenoisedPages>;
 }

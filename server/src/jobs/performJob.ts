@@ -5,6 +5,7 @@ import { expected, type ProblemCode } from "../../../contract/problem";
 import { inputNotFound } from "../../../contract/request";
 import { version } from "../../../contract/version";
 import type { Engine } from "../engines/engine";
+import { withShortTiles } from "../engines/shortTiles";
 import { ImageError } from "../images/image";
 import type { ObjectStore } from "../store/objects";
 import { denoiseFile } from "./denoiseFile";
@@ -67,15 +68,22 @@ const fetchInput = async (
   return fetched;
 };
 
+/** Waits for both even when one fails: what it began must be over when the run's files are removed. */
+const both = async <A, B>(one: Promise<A>, other: Promise<B>): Promise<[A, B]> => {
+  await Promise.allSettled([one, other]);
+  return [await one, await other];
+};
+
 const rounded = (timings: JobTimings): JobTimings =>
   Object.fromEntries(Object.entries(timings).map(([stage, ms]) => [stage, Math.round(ms)])) as unknown as JobTimings;
 
 /**
  * The work of one job, from the input in S3 to the result in S3; its files are gone when it returns or throws.
+ * @param urgent whether somebody waits for the answer
  * @throws ImageError or JobFailure when the input is to blame, EngineError or UpstreamError when the platform is,
  * the lease's RunStopped when it must not go on
  */
-export const performJob = async (lease: Lease, deps: PerformDeps): Promise<Performed> => {
+export const performJob = async (lease: Lease, urgent: boolean, deps: PerformDeps): Promise<Performed> => {
   const { store, engine, temporaryFolder, outBucket, maxPixels, maxPages } = deps;
   const { signal } = lease;
   const job = lease.job();
@@ -85,9 +93,9 @@ export const performJob = async (lease: Lease, deps: PerformDeps): Promise<Perfo
   const outputPath = join(temporaryFolder, `${job.id}.${job.attempts}.out`);
   const software = `ddn ${version}; model ${engine.model.name}@${engine.model.sha256.slice(0, 12)}; job ${job.id}`;
   try {
-    const before = await store.head(outBucket, job.output);
-    const fetched = await fetchInput(deps, job, inputPath, signal);
+    const [before, fetched] = await both(store.head(outBucket, job.output), fetchInput(deps, job, inputPath, signal));
     const readMs = performance.now() - start;
+    const fitting = urgent || !engine.isServing?.() ? engine : withShortTiles(engine);
     const denoised = await denoiseFile(
       {
         inputPath,
@@ -95,10 +103,11 @@ export const performJob = async (lease: Lease, deps: PerformDeps): Promise<Perfo
         options: job.options,
         limits: { maxPixels, maxPages },
         software,
+        urgent,
         signal,
         onProgress: (progress) => lease.update((current) => ({ ...current, progress })),
       },
-      deps,
+      { ...deps, engine: fitting },
     );
     const writeStart = performance.now();
     const result = await putResult(

@@ -20,6 +20,16 @@ export interface Run {
   readonly done: Promise<void>;
 }
 
+/** How a run begins. */
+export interface Begin {
+  /** Waits for its turn; called at once. */
+  readonly enter: (signal: AbortSignal) => Promise<() => void>;
+  /** Whether somebody waits for the answer. */
+  readonly urgent: boolean;
+  /** The message that brought it. */
+  readonly receipt?: string;
+}
+
 export interface RunsDeps extends PerformDeps {
   readonly records: JobRecords;
   readonly queue: JobQueue;
@@ -38,15 +48,8 @@ export interface RunsDeps extends PerformDeps {
 
 /** The runs of this process, each from a held record to a written end. */
 export interface Runs {
-  /**
-   * @param held the record as this worker just wrote it, with its ETag
-   * @param enter waits for a slot; called at once
-   */
-  start(
-    held: { readonly job: Job; readonly etag: string },
-    enter: (signal: AbortSignal) => Promise<() => void>,
-    receipt?: string,
-  ): Run;
+  /** @param held the record as this worker just wrote it, with its ETag */
+  start(held: { readonly job: Job; readonly etag: string }, begin: Begin): Run;
   find(id: string): Run | undefined;
   all(): readonly Run[];
 }
@@ -97,13 +100,10 @@ export const createRuns = (deps: RunsDeps): Runs => {
     return { change: returned, returnAfterSeconds: backOffSeconds(lease.job().attempts) };
   };
 
-  const work = async (
-    lease: Lease,
-    enter: (signal: AbortSignal) => Promise<() => void>,
-  ): Promise<Ending | undefined> => {
+  const work = async (lease: Lease, { enter, urgent }: Begin): Promise<Ending | undefined> => {
     let release: (() => void) | undefined;
     let limit: NodeJS.Timeout | undefined;
-    const account = openAccount?.(lease.id);
+    const account = openAccount?.({ job: lease.id, urgent });
     const costBefore = lease.job().cost;
     /** However the run ended, what it cost stands in the record. */
     const charged = (ending: Ending): Ending => {
@@ -113,7 +113,7 @@ export const createRuns = (deps: RunsDeps): Runs => {
     try {
       release = await enter(lease.signal);
       limit = setTimeout(() => lease.stop("overdue"), times.runLimit);
-      const performed = await performJob(lease, { ...deps, ...(account && { engine: account.engine }) });
+      const performed = await performJob(lease, urgent, { ...deps, ...(account && { engine: account.engine }) });
       const finishedAt = new Date().toISOString();
       return charged({ change: (job) => ({ ...job, ...performed, status: "succeeded", finishedAt }) });
     } catch (error) {
@@ -165,12 +165,12 @@ export const createRuns = (deps: RunsDeps): Runs => {
   };
 
   return {
-    start: (held, enter, receipt) => {
+    start: (held, begin) => {
       const { id } = held.job;
       const onTrouble = (error: unknown): void => log.warn({ job: id, err: error }, "a heartbeat failed");
-      const lease = holdLease(held, { records, queue, times, onTrouble }, receipt);
+      const lease = holdLease(held, { records, queue, times, onTrouble }, begin.receipt);
       log.info({ job: id, attempts: held.job.attempts }, "run started");
-      const done = work(lease, enter)
+      const done = work(lease, begin)
         .then(async (ending) => {
           if (ending !== undefined) return settle(lease, ending);
           lease.release();

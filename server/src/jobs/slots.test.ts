@@ -5,24 +5,19 @@ import { createSlots, type Slots } from "./slots";
 const settled = () => new Promise(setImmediate);
 
 /** Whether there is room that nobody waits for. */
-const isFree = async (slots: Slots): Promise<boolean> => {
-  const enough = new AbortController();
-  const free = slots.whenFree(enough.signal).then(
-    () => true,
-    () => false,
-  );
-  await settled();
-  enough.abort();
-  return free;
+const isFree = (slots: Slots): boolean => {
+  const release = slots.tryEnter();
+  release?.();
+  return release !== undefined;
 };
 
 describe("slots", () => {
-  it("lets in as many as fit, and the next when one leaves", async () => {
+  it("let in as many as fit, and the next when one leaves", async () => {
     const slots = createSlots(2);
-    const first = await slots.enter(false);
-    await slots.enter(false);
+    const first = await slots.enter();
+    await slots.enter();
     let third = false;
-    const entering = slots.enter(false).then(() => {
+    const entering = slots.enter().then(() => {
       third = true;
     });
     await settled();
@@ -32,12 +27,12 @@ describe("slots", () => {
     expect(third).toBe(true);
   });
 
-  it("lets the urgent go first, in the order they came", async () => {
+  it("let the urgent go first, in the order they came", async () => {
     const slots = createSlots(1);
-    const release = await slots.enter(false);
+    const release = await slots.enter();
     const order: string[] = [];
     const enter = (name: string, urgent: boolean) =>
-      slots.enter(urgent).then((leave) => {
+      slots.enter({ urgent }).then((leave) => {
         order.push(name);
         leave();
       });
@@ -47,63 +42,61 @@ describe("slots", () => {
     expect(order).toEqual(["request 1", "request 2", "queued"]);
   });
 
-  it("has no room to tell of while somebody waits", async () => {
-    const slots = createSlots(1);
-    const release = await slots.enter(false);
-    expect(await isFree(slots)).toBe(false);
-    const waiting = slots.enter(true);
+  it("let nobody wait for ever for small urgent ones that never end", async () => {
+    const slots = createSlots(2);
+    let leave = await slots.enter({ urgent: true });
+    let served = false;
+    const large = slots.enter({ size: 2 }).then(() => {
+      served = true;
+    });
+    let urgent = 0;
+    for (; urgent < 100; urgent++) {
+      const next = slots.enter({ urgent: true });
+      leave();
+      await settled();
+      if (served) break;
+      leave = await next;
+    }
+    await large;
+    expect(urgent).toBe(32);
+  });
+
+  it("have no room to tell of while somebody waits", async () => {
+    const slots = createSlots(2);
+    const release = await slots.enter({ size: 2 });
+    expect(isFree(slots)).toBe(false);
+    const waiting = slots.enter({ size: 2 });
     release();
-    expect(await isFree(slots)).toBe(false);
+    expect(isFree(slots)).toBe(false);
     (await waiting)();
-    expect(await isFree(slots)).toBe(true);
+    expect(isFree(slots)).toBe(true);
   });
 
-  it("gives room back once, however often it is left", async () => {
+  it("give room back once, however often it is left", async () => {
     const slots = createSlots(1);
-    const release = await slots.enter(false);
+    const release = await slots.enter();
     release();
-    await slots.enter(false);
-    expect(await isFree(slots)).toBe(false);
+    await slots.enter();
+    release();
+    expect(isFree(slots)).toBe(false);
   });
 
-  it("forgets who stopped waiting", async () => {
-    const slots = createSlots(1);
-    const release = await slots.enter(false);
+  it("forget who stopped waiting, and let in who waited behind", async () => {
+    const slots = createSlots(2);
+    await slots.enter();
     const stop = new AbortController();
-    const waiting = slots.enter(true, stop.signal);
+    const waiting = slots.enter({ size: 2, signal: stop.signal });
+    const behind = slots.enter();
     stop.abort(new Error("enough"));
     await expect(waiting).rejects.toThrow("enough");
-    await expect(slots.enter(true, stop.signal)).rejects.toThrow("enough");
-    release();
-    expect(await isFree(slots)).toBe(true);
+    await expect(slots.enter({ urgent: true, signal: stop.signal })).rejects.toThrow("enough");
+    (await behind)();
+    expect(isFree(slots)).toBe(true);
   });
 
-  it("lets one larger than everything in when it is alone", async () => {
+  it("refuse what would never fit", async () => {
     const slots = createSlots(100);
-    const small = await slots.enter(false, undefined, 60);
-    let alone = false;
-    const large = slots.enter(false, undefined, 1000).then((release) => {
-      alone = true;
-      return release;
-    });
-    await settled();
-    expect(alone).toBe(false);
-    small();
-    (await large)();
-    expect(alone).toBe(true);
-  });
-
-  it("tells when there is room without taking it", async () => {
-    const slots = createSlots(1);
-    const release = await slots.enter(false);
-    let free = false;
-    const waiting = slots.whenFree(new AbortController().signal).then(() => {
-      free = true;
-    });
-    await settled();
-    expect(free).toBe(false);
-    release();
-    await waiting;
-    expect(await isFree(slots)).toBe(true);
+    expect(slots.capacity).toBe(100);
+    await expect(slots.enter({ size: 101 })).rejects.toThrow("Expected a size of at most 100 but got 101.");
   });
 });

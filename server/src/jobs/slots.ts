@@ -1,18 +1,33 @@
+export interface Entry {
+  /** Goes before who is not. */
+  readonly urgent?: boolean;
+  /** Stops the waiting. */
+  readonly signal?: AbortSignal;
+  /** How much room it takes, at most all there is. @default 1 */
+  readonly size?: number;
+}
+
 /** Room for a few at a time: jobs in flight, or bytes of pages in memory. */
 export interface Slots {
-  /** Waits for room; who is urgent goes before who is not. @returns what gives the room back; rejects with the signal's reason */
-  enter(urgent: boolean, signal?: AbortSignal, size?: number): Promise<() => void>;
-  /** Resolves when there is room that nobody waits for; rejects with the signal's reason. */
-  whenFree(signal: AbortSignal): Promise<void>;
+  readonly capacity: number;
+  /** Waits for room. @returns what gives the room back; rejects with the signal's reason */
+  enter(entry?: Entry): Promise<() => void>;
+  /** Takes room for one when there is some that nobody waits for. @returns what gives it back */
+  tryEnter(): (() => void) | undefined;
 }
 
 interface Waiting {
   readonly urgent: boolean;
   readonly size: number;
-  admit(): void;
+  readonly admit: () => void;
+  /** How many urgent ones went before it. */
+  overtaken: number;
 }
 
-/** @param capacity what fits at once; one that is larger than everything waits until it is alone */
+/** Who has been overtaken so often has waited enough: else a stream of small urgent ones would keep a large one out for ever. */
+const mostOvertaken = 32;
+
+/** @param capacity what fits at once */
 export const createSlots = (capacity: number): Slots => {
   let used = 0;
   let queue: Waiting[] = [];
@@ -35,33 +50,32 @@ export const createSlots = (capacity: number): Slots => {
     }
   };
 
-  const wait = <T>(urgent: boolean, size: number, signal: AbortSignal | undefined, admitted: () => T): Promise<T> =>
-    new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(signal.reason);
-      const leave = (): void => {
-        queue = queue.filter((other) => other !== waiting);
-        reject(signal?.reason);
-        advance();
-      };
-      const waiting: Waiting = {
-        urgent,
-        size,
-        admit: () => {
-          signal?.removeEventListener("abort", leave);
-          resolve(admitted());
-        },
-      };
-      signal?.addEventListener("abort", leave, { once: true });
-      const place = urgent ? queue.findIndex((other) => !other.urgent) : -1;
-      queue.splice(place === -1 ? queue.length : place, 0, waiting);
-      advance();
-    });
+  /** Behind all that are urgent, and all that have waited enough. */
+  const placeOfUrgent = (): number =>
+    queue.reduce((place, { urgent, overtaken }, at) => (urgent || overtaken >= mostOvertaken ? at + 1 : place), 0);
 
   return {
-    enter: (urgent, signal, size = 1) => {
-      const fitting = Math.min(size, capacity);
-      return wait(urgent, fitting, signal, () => take(fitting));
-    },
-    whenFree: (signal) => wait(false, 1, signal, () => {}),
+    capacity,
+    enter: ({ urgent = false, signal, size = 1 } = {}) =>
+      new Promise((resolve, reject) => {
+        if (size > capacity) return reject(new RangeError(`Expected a size of at most ${capacity} but got ${size}.`));
+        if (signal?.aborted) return reject(signal.reason);
+        const leave = (): void => {
+          queue = queue.filter((other) => other !== waiting);
+          reject(signal?.reason);
+          advance();
+        };
+        const admit = (): void => {
+          signal?.removeEventListener("abort", leave);
+          resolve(take(size));
+        };
+        const waiting: Waiting = { urgent, size, admit, overtaken: 0 };
+        signal?.addEventListener("abort", leave, { once: true });
+        const place = urgent ? placeOfUrgent() : queue.length;
+        queue.splice(place, 0, waiting);
+        for (const overtaken of queue.slice(place + 1)) overtaken.overtaken += 1;
+        advance();
+      }),
+    tryEnter: () => (queue.length === 0 && used < capacity ? take(1) : undefined),
   };
 };

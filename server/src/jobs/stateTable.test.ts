@@ -107,8 +107,10 @@ describe("create: POST /inference on a server", () => {
     const world = createWorld();
     world.putInput("a.tif", "pixels");
     const doomed: TestWorker = world.worker("doomed", {
-      before: ({ action }) => {
-        if (action === "send") doomed.crash();
+      before: async ({ action }) => {
+        if (action !== "send") return;
+        while (world.objects.size < 2) await new Promise(setImmediate);
+        doomed.crash();
       },
     });
     void doomed.submit({ request: request(), idempotencyKey: "k", waitSeconds: 5 });

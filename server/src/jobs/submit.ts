@@ -22,6 +22,7 @@ export interface SubmitDeps {
   readonly records: JobRecords;
   readonly queue: JobQueue;
   readonly runs: Runs;
+  /** Jobs that requests may have in flight. */
   readonly slots: Slots;
   readonly times: Times;
   readonly instance: string;
@@ -83,14 +84,18 @@ export const createSubmit = (deps: SubmitDeps): Submit => {
   ): Promise<{ readonly job: Job; readonly etag: string } | undefined> => {
     const now = new Date();
     const job = taken(queuedJob(id, request, input, now, requestHash), instance, now);
-    const etag = await records.create(job);
+    // A message whose record was not written is deleted when it comes.
+    const [created, insured] = await Promise.allSettled([
+      records.create(job),
+      queue.send(id, jobTimes.insuranceDelaySeconds),
+    ]);
+    if (created.status === "rejected") throw created.reason;
+    const etag = created.value;
     if (etag === undefined) return undefined;
-    try {
-      await queue.send(id, jobTimes.insuranceDelaySeconds);
-    } catch (error) {
+    if (insured.status === "rejected") {
       // A replay with the same Idempotency-Key finds it queued and sends the message again.
       await records.replace(handedBack(job), etag).catch(() => {});
-      throw error;
+      throw insured.reason;
     }
     return { job, etag };
   };
@@ -114,7 +119,7 @@ export const createSubmit = (deps: SubmitDeps): Submit => {
       return refused("draining", "Expected a serving server but this one is shutting down. Try again.");
     }
     const held = await create(id, request, input, requestHash);
-    if (held !== undefined) begun(runs.start(held, (signal) => slots.enter(true, signal)));
+    if (held !== undefined) begun(runs.start(held, { enter: (signal) => slots.enter({ signal }), urgent: true }));
     else if (requestHash !== undefined) {
       // Another request with the same key was faster.
       const stored = await records.read(id);

@@ -1,9 +1,19 @@
 // Does not prove what a run does once it began (stateTable.test.ts).
 import { describe, expect, it } from "vitest";
-import { type Call, createWorld, type TestWorker, type WorkerOptions } from "../testing/world";
+import type { JobQueue } from "../store/queue";
+import { createWorld, type TestWorker, type WorkerOptions } from "../testing/world";
 import { workQueue } from "./worker";
 
 const settled = () => new Promise(setImmediate);
+
+/** A promise and the means to resolve it. */
+const gate = () => {
+  let open = (): void => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { open, opened };
+};
 
 /** A worker's loop on a world; it ends by itself when the queue has nothing more to give. */
 const work = (
@@ -14,10 +24,10 @@ const work = (
   const stop = new AbortController();
   const worker: TestWorker = world.worker("one", options);
   const { take, slots, metrics } = worker;
-  const receive = async () => {
-    const message = await worker.queue.receive(stop.signal);
-    if (message === undefined) stop.abort(new Error("nothing more"));
-    return message;
+  const receive: JobQueue["receive"] = async (most) => {
+    const messages = await worker.queue.receive(most, stop.signal);
+    if (messages.length === 0) stop.abort(new Error("nothing more"));
+    return messages;
   };
   const looping = workQueue({ ...take, queue: { ...worker.queue, receive }, slots, metrics, whenReady }, stop.signal);
   return { worker, stop, looping };
@@ -60,58 +70,40 @@ describe("workQueue", () => {
     expect(world.messages).toEqual([]);
   });
 
-  it("F19 keeps a message whose slot a request took out of sight until it is its turn, received but once", async () => {
+  it("asks for as many messages as there are free slots, and begins them side by side", async () => {
     const world = createWorld();
     world.putInput("a.tif", "pixels");
-    const id = world.submitToQueue("a.tif");
-    const [message] = world.messages;
-    const order: string[] = [];
-    let requestLeaves = (): void => {};
-    let renewals = 0;
+    const ids = Array.from({ length: 12 }, () => world.submitToQueue("a.tif", { output: `${Math.random()}.tif` }));
+    const begun = gate();
+    let reads = 0;
     const { worker, looping } = work(world, {
-      slots: 1,
-      times: { heartbeat: 1 },
-      onTile: (done) => void (done === 0 && order.push("message")),
-      after: async ({ action }) => {
-        if (action === "receive" && renewals === 0) requestLeaves = await worker.slots.enter(true);
-        if (action !== "setVisibility") return;
-        renewals += 1;
-        if (renewals !== 100) return;
-        expect(message.visibleAt).toBe(60);
-        void worker.slots.enter(true).then((leave) => {
-          order.push("a later request");
-          leave();
-        });
-        requestLeaves();
+      slots: 12,
+      before: async ({ action, target }) => {
+        if (action !== "readText" || !ids.some((id) => target.includes(id))) return;
+        reads += 1;
+        if (reads === ids.length) begun.open();
+        await begun.opened;
       },
     });
     await looping;
     await Promise.all(worker.runs.all().map((run) => run.done));
-    await worker.slots.enter(false);
-    expect(world.job(id).status).toBe("succeeded");
-    expect(message.receives).toBe(1);
-    expect(order).toEqual(["message", "a later request"]);
+    expect(world.messages).toEqual([]);
+    expect(ids.map((id) => world.job(id).status)).toEqual(ids.map(() => "succeeded"));
   });
 
-  it("F19 gives a message that waits for its turn back at once when it is told to stop", async () => {
+  it("F19 never waits for a slot with a message in hand: requests have their own", async () => {
     const world = createWorld();
     world.putInput("a.tif", "pixels");
-    world.submitToQueue("a.tif");
-    const calls: Call[] = [];
-    const { worker, looping, stop } = work(world, {
-      slots: 1,
-      times: { heartbeat: 1 },
-      after: async (call) => {
-        calls.push(call);
-        if (call.action === "receive") await worker.slots.enter(true);
-        if (call.action === "setVisibility") stop.abort(new Error("drain"));
-      },
-    });
+    const ids = [world.submitToQueue("a.tif"), world.submitToQueue("a.tif", { output: "b.tif" })];
+    const held = gate();
+    const { worker, looping } = work(world, { slots: 1, onTile: () => held.opened });
+    await settled();
+    await settled();
+    expect(world.messages.map(({ receives }) => receives)).toEqual([1, 0]);
+    held.open();
     await looping;
-    expect(calls[0].action).toBe("receive");
-    expect(new Set(calls.slice(1).map(({ action }) => action))).toEqual(new Set(["setVisibility"]));
-    expect(world.messages[0].visibleAt).toBe(0);
-    expect(worker.runs.all()).toEqual([]);
+    await Promise.all(worker.runs.all().map((run) => run.done));
+    expect(ids.map((id) => world.job(id).status)).toEqual(["succeeded", "succeeded"]);
   });
 
   it("takes no message that came when it was already told to stop", async () => {
@@ -132,7 +124,7 @@ describe("workQueue", () => {
     const { looping, worker } = work(world, { slots: 1 });
     await looping;
     expect(world.messages).toEqual([]);
-    await expect(worker.slots.enter(false)).resolves.toBeDefined();
+    await expect(worker.slots.enter()).resolves.toBeDefined();
   });
 
   it("counts a queue that does not answer, frees the slot, and goes on until it is stopped", async () => {
@@ -162,6 +154,6 @@ describe("workQueue", () => {
     });
     await looping;
     expect(world.messages[0].visibleAt).toBe(60);
-    await expect(worker.slots.enter(false)).resolves.toBeDefined();
+    await expect(worker.slots.enter()).resolves.toBeDefined();
   });
 });

@@ -1,11 +1,11 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { jobTimes } from "../../../contract/job";
 import type { Metrics } from "../metrics";
 import type { QueueMessage } from "../store/queue";
 import type { Slots } from "./slots";
 import { type TakeDeps, takeMessage } from "./takeMessage";
 
 export interface WorkerDeps extends TakeDeps {
+  /** Jobs that messages may have in flight; nobody else's. */
   readonly slots: Slots;
   readonly metrics: Metrics;
   /** Resolves when the engine is known to work; rejects with the signal's reason. */
@@ -14,61 +14,67 @@ export interface WorkerDeps extends TakeDeps {
 
 const firstPauseMilliseconds = 1000;
 const longestPauseMilliseconds = 30_000;
+/** SQS gives no more at a time. */
+const mostMessages = 10;
 
-/**
- * Takes messages while the engine works and a slot is free, until the signal; the runs it started go on by themselves.
- * Requests go first: no message is asked for while one waits. A message that finds its slot gone waits in turn with them.
- */
+/** Takes messages while the engine works and a slot is free, until the signal; the runs it started go on by themselves. */
 export const workQueue = async (deps: WorkerDeps, signal: AbortSignal): Promise<void> => {
-  const { queue, runs, slots, times, metrics, log, whenReady } = deps;
+  const { queue, runs, slots, metrics, log, whenReady } = deps;
+  const taking = new Set<Promise<void>>();
+  let troubled = false;
   let pauseMilliseconds = firstPauseMilliseconds;
 
-  /**
-   * A slot for a message in hand, kept out of sight meanwhile: sent back and received anew each time that its slot is
-   * gone, it would come to `maxReceiveCount` without one attempt. Told to stop it goes back at once.
-   */
-  const slotFor = async ({ receipt }: QueueMessage): Promise<(() => void) | undefined> => {
-    let renewing: Promise<void> = Promise.resolve();
-    const renewal = setInterval(() => {
-      renewing = queue
-        .setVisibility(receipt, jobTimes.visibilitySeconds)
-        .catch((error: unknown) => log.warn({ err: error }, "a waiting message could not be kept out of sight"));
-    }, times.heartbeat);
-    // Only the signal ends the wait otherwise.
-    const release = await slots.enter(true, signal).catch(() => undefined);
-    clearInterval(renewal);
-    await renewing;
-    if (release !== undefined && !signal.aborted) return release;
-    release?.();
-    await queue.setVisibility(receipt, 0);
-    return undefined;
+  const onTrouble = (error: unknown): void => {
+    if (signal.aborted) return;
+    troubled = true;
+    metrics.queueReceiveFailed();
+    log.warn({ err: error }, "a message could not be taken");
   };
 
-  const takeOne = async (): Promise<void> => {
-    const message = await queue.receive(signal);
-    if (message === undefined) return;
-    const release = await slotFor(message);
-    if (release === undefined) return;
-    const held = await takeMessage(message, deps).catch((error: unknown) => {
-      release();
-      throw error;
-    });
-    if (held === undefined) release();
-    else runs.start(held, async () => release, message.receipt);
+  /** Begins its run, if it needs one; the slot is given back when that is over. */
+  const take = async (message: QueueMessage, release: () => void): Promise<void> => {
+    let running = false;
+    try {
+      if (signal.aborted) return await queue.setVisibility(message.receipt, 0);
+      const held = await takeMessage(message, deps);
+      pauseMilliseconds = firstPauseMilliseconds;
+      if (held === undefined) return;
+      running = true;
+      runs.start(held, { enter: async () => release, urgent: false, receipt: message.receipt });
+    } catch (error) {
+      onTrouble(error);
+    } finally {
+      if (!running) release();
+    }
+  };
+
+  /** As many messages as there are free slots, at least one. */
+  const receive = async (): Promise<void> => {
+    const free = [await slots.enter({ signal })];
+    try {
+      for (let more = slots.tryEnter(); more !== undefined; more = slots.tryEnter()) free.push(more);
+      for (const message of await queue.receive(Math.min(free.length, mostMessages), signal)) {
+        const taken = take(message, free.pop() ?? (() => {}));
+        taking.add(taken);
+        void taken.then(() => taking.delete(taken));
+      }
+    } finally {
+      for (const release of free) release();
+    }
   };
 
   while (!signal.aborted) {
     try {
       await whenReady(signal);
-      await slots.whenFree(signal);
-      await takeOne();
-      pauseMilliseconds = firstPauseMilliseconds;
+      if (troubled) {
+        troubled = false;
+        await pause(pauseMilliseconds, undefined, { signal });
+        pauseMilliseconds = Math.min(longestPauseMilliseconds, pauseMilliseconds * 2);
+      }
+      await receive();
     } catch (error) {
-      if (signal.aborted) return;
-      metrics.queueReceiveFailed();
-      log.warn({ err: error }, "a message could not be taken");
-      await pause(pauseMilliseconds, undefined, { signal }).catch(() => {});
-      pauseMilliseconds = Math.min(longestPauseMilliseconds, pauseMilliseconds * 2);
+      onTrouble(error);
     }
   }
+  await Promise.all(taking);
 };

@@ -7,9 +7,6 @@ const roundHalfToEven = (value: number): number => {
 
 /**
  * `image + strength·(denoised − image)`, rounded half to even; with a strength from 0 to 1 it lies between the two.
- * Full strength gives `denoised` itself.
  */
 export const blend = (image: Uint16Array, denoised: Uint16Array, strength: number): Uint16Array =>
-  strength === 1
-    ? denoised
-    : image.map((value, index) => roundHalfToEven(value + strength * (denoised[index] - value)));
+  image.map((value, index) => roundHalfToEven(value + strength * (denoised[index] - value)));

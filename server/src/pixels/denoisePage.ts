@@ -1,5 +1,5 @@
 import type { JobOptions, NoiseReport, PlaneQuality } from "../../../contract/job";
-import type { Engine, Params } from "../engines/engine";
+import type { Params, TileEngine } from "../engines/engine";
 import type { PageHeader, Samples } from "../images/image";
 import { blend } from "./blend";
 import { estimateNoise, type Noise, type NoiseEstimate, sigmaAt, varianceLsb } from "./noise";
@@ -11,7 +11,7 @@ export interface DenoisePageArgs {
   /** The page as decoded; read only. */
   readonly samples: Samples;
   readonly page: Pick<PageHeader, "width" | "height" | "channels">;
-  readonly engine: Engine;
+  readonly engine: TileEngine;
   readonly options: JobOptions;
   readonly signal?: AbortSignal;
   /** Called once for each of the page's tiles (`countTiles`), sent or skipped. */
@@ -37,7 +37,7 @@ interface Work {
 
 /** How many tiles are held at a time: what keeps the engine busy, one that waits, and one that is cut or pasted meanwhile. */
 const lanesFor = (
-  { concurrency, pixelsInFlight = Number.POSITIVE_INFINITY }: Engine,
+  { concurrency, pixelsInFlight = Number.POSITIVE_INFINITY }: TileEngine,
   { rows, columns }: TilePlan,
 ): number => {
   const largest = Math.max(...rows.map(({ size }) => size)) * Math.max(...columns.map(({ size }) => size));
@@ -97,10 +97,12 @@ export const denoisePage = async ({
   const lane = async (): Promise<void> => {
     for (const { plane, params, tile } of work) {
       stop.throwIfAborted();
-      const image = cutTile(plane, tile);
-      const denoised = await engine.denoise({ height: tile.row.size, width: tile.column.size, image }, params, stop);
+      const size = { height: tile.row.size, width: tile.column.size };
+      const denoised = await engine.denoise({ ...size, image: cutTile(plane, tile) }, params, stop);
       stop.throwIfAborted();
-      pasteCore({ ...plane, samples: result }, tile, blend(image, denoised, strength));
+      // Cut anew: the engine keeps what it is given.
+      const blended = strength === 1 ? denoised : blend(cutTile(plane, tile), denoised, strength);
+      pasteCore({ ...plane, samples: result }, tile, blended);
       onTile?.();
     }
   };

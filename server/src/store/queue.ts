@@ -15,8 +15,8 @@ export interface QueueMessage {
 
 /** The few things done with SQS; every failure is an UpstreamError. */
 export interface JobQueue {
-  /** Waits up to 20 s for one message. */
-  receive(signal: AbortSignal): Promise<QueueMessage | undefined>;
+  /** Waits up to 20 s for a message; more come along when they are there, up to `most`, which SQS takes up to 10. */
+  receive(most: number, signal: AbortSignal): Promise<readonly QueueMessage[]>;
   send(jobId: string, delaySeconds: number): Promise<void>;
   /** Shows the message again in this many seconds, 0 at once. */
   setVisibility(receipt: string, seconds: number): Promise<void>;
@@ -34,18 +34,17 @@ export const createJobQueue = (sqs: SQSClient, queueUrl: string, deadLetterQueue
     });
 
   return {
-    receive: async (signal) => {
+    receive: async (most, signal) => {
       const command = new ReceiveMessageCommand({
         QueueUrl: queueUrl,
-        MaxNumberOfMessages: 1,
+        MaxNumberOfMessages: most,
         WaitTimeSeconds: longPollSeconds,
         VisibilityTimeout: jobTimes.visibilitySeconds,
       });
       const answer = await attempt("ReceiveMessage", sqs.send(command, { abortSignal: signal }));
-      const message = answer.Messages?.[0];
-      return message?.ReceiptHandle === undefined
-        ? undefined
-        : { body: message.Body ?? "", receipt: message.ReceiptHandle };
+      return (answer.Messages ?? []).flatMap(({ Body = "", ReceiptHandle }) =>
+        ReceiptHandle === undefined ? [] : [{ body: Body, receipt: ReceiptHandle }],
+      );
     },
 
     send: async (jobId, delaySeconds) => {

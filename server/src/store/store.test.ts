@@ -183,12 +183,21 @@ describe("queue", () => {
     const queue = createJobQueue(twin.worker.sqs, twin.queueUrl, twin.deadLetterQueueUrl);
     const id = randomJobId();
     await queue.send(id, 0);
-    const message = await queue.receive(signal);
-    expect(JSON.parse(message?.body ?? "")).toEqual({ job: id });
-    await queue.setVisibility(message?.receipt ?? "", 0);
-    const again = await queue.receive(signal);
-    expect(again?.body).toBe(message?.body);
-    await queue.remove(again?.receipt ?? "");
+    const [message] = await queue.receive(1, signal);
+    expect(JSON.parse(message.body)).toEqual({ job: id });
+    await queue.setVisibility(message.receipt, 0);
+    const [again] = await queue.receive(1, signal);
+    expect(again.body).toBe(message.body);
+    await queue.remove(again.receipt);
+  });
+
+  it("receives as many at a time as asked for, at most", async () => {
+    const queue = createJobQueue(twin.worker.sqs, twin.queueUrl, twin.deadLetterQueueUrl);
+    const ids = [randomJobId(), randomJobId(), randomJobId()];
+    for (const id of ids) await queue.send(id, 0);
+    const messages = [...(await queue.receive(2, signal)), ...(await queue.receive(2, signal))];
+    expect(messages.map(({ body }) => JSON.parse(body).job).sort()).toEqual(ids.sort());
+    for (const { receipt } of messages) await queue.remove(receipt);
   });
 
   it("buries a body in the dead-letter queue as it is", async () => {
@@ -203,7 +212,7 @@ describe("queue", () => {
   it("stops waiting for a message when asked to", async () => {
     const queue = createJobQueue(twin.worker.sqs, twin.queueUrl, twin.deadLetterQueueUrl);
     const stop = new AbortController();
-    const waiting = queue.receive(stop.signal);
+    const waiting = queue.receive(1, stop.signal);
     stop.abort();
     await expect(waiting).rejects.toThrow(UpstreamError);
   });

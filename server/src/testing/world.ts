@@ -7,6 +7,7 @@ import { type Job, type JobRequest, jobKey, queuedJob } from "../../../contract/
 import { randomJobId } from "../../../contract/jobId";
 import type { Engine } from "../engines/engine";
 import { ImageError, type ImageHeader } from "../images/image";
+import { type PageSteps, pagesDenoiser } from "../jobs/denoisePages";
 import type { Imaging } from "../jobs/imaging";
 import { createJobRecords, type JobRecords } from "../jobs/records";
 import { createRuns, type Log, type Run, type Runs } from "../jobs/runs";
@@ -72,6 +73,18 @@ interface StoredMessage {
   receives: number;
 }
 
+/** The queue in memory never waits, so a long poll that finds nothing does. */
+export const longPolling = (queue: JobQueue): JobQueue => ({
+  ...queue,
+  receive: async (most, signal) => {
+    const messages = await queue.receive(most, signal);
+    if (messages.length > 0) return messages;
+    return new Promise<never>((_, reject) => {
+      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    });
+  },
+});
+
 export const tilesPerPage = 4;
 
 /** Made anew each time: one for all would keep everybody who ever waited for it. */
@@ -89,13 +102,21 @@ export const testEngine: Engine = {
 };
 
 /** Any file is a grey image of one page; `corrupt` in it makes it one that cannot be read. */
-export const testImaging = (onTile: (done: number) => void | Promise<void>): Imaging => ({
+export const testImaging = (
+  onTile: (done: number) => void | Promise<void>,
+  steps: Partial<PageSteps> = {},
+): Imaging => ({
   readImageHeader: async (path) => {
     if (readFileSync(path, "utf8").includes("corrupt")) throw new ImageError("image_corrupt", "Expected an image.");
     const lost = readFileSync(path, "utf8").includes("icc") ? ["ICCProfile"] : [];
     const page = { width: 8, height: 4, channels: 1, bits: 16, photometric: 1, compressed: false, lost } as const;
     return { container: "tiff", littleEndian: true, pages: [page] } satisfies ImageHeader;
   },
+  countTiles: () => tilesPerPage,
+  denoisePages: pagesDenoiser({ ...testSteps(onTile), ...steps }),
+});
+
+const testSteps = (onTile: (done: number) => void | Promise<void>): PageSteps => ({
   decodePage: async (path) => new Uint16Array(readFileSync(path)),
   createImageWriter: (path, _header, { software }) => {
     const parts: Buffer[] = [];
@@ -118,7 +139,6 @@ export const testImaging = (onTile: (done: number) => void | Promise<void>): Ima
     }
     return { samples, noise: [{ channel: 0, a: 0, b: 0.01, sigmaLsb: 655 }], quality: [] };
   },
-  countTiles: () => tilesPerPage,
 });
 
 /** S3, SQS and SNS in memory with one clock that only `advance` moves, and any number of workers on them. */
@@ -179,14 +199,16 @@ export const createWorld = () => {
   };
 
   const queue: JobQueue = {
-    receive: async (): Promise<QueueMessage | undefined> => {
-      const message = messages.find(({ visibleAt }) => visibleAt <= nowSeconds);
-      if (message === undefined) return undefined;
-      message.receipt = randomUUID();
-      message.visibleAt = nowSeconds + 60;
-      message.receives += 1;
-      return { body: message.body, receipt: message.receipt };
-    },
+    receive: async (most): Promise<QueueMessage[]> =>
+      messages
+        .filter(({ visibleAt }) => visibleAt <= nowSeconds)
+        .slice(0, most)
+        .map((message) => {
+          message.receipt = randomUUID();
+          message.visibleAt = nowSeconds + 60;
+          message.receives += 1;
+          return { body: message.body, receipt: message.receipt };
+        }),
     send: async (jobId, delaySeconds) => send(JSON.stringify({ job: jobId }), delaySeconds),
     setVisibility: async (receipt, seconds) => {
       const message = messages.find((one) => one.receipt === receipt);
@@ -303,10 +325,10 @@ export const createWorld = () => {
         isDraining,
       }),
       receive: async () => {
-        const message = await queue.receive(new AbortController().signal);
+        const [message] = await queue.receive(1, new AbortController().signal);
         if (message === undefined) return undefined;
         const held = await takeMessage(message, take);
-        return held && runs.start(held, async () => () => {}, message.receipt);
+        return held && runs.start(held, { enter: async () => () => {}, urgent: false, receipt: message.receipt });
       },
       crash: () => {
         crashed = true;

@@ -1,14 +1,4 @@
-import type { Params } from "../engine";
-
-/** Tiles of one size, in one request. */
-export interface Batch {
-  readonly height: number;
-  readonly width: number;
-  /** Of `height`·`width` samples each. */
-  readonly images: readonly Uint16Array[];
-  /** One set for each image. */
-  readonly params: readonly Params[];
-}
+import type { Batch } from "../batches";
 
 /** A tensor as KServe v2 describes it; its samples travel apart. */
 export interface TensorHead {

@@ -1,5 +1,6 @@
+import type { Batch } from "../batches";
 import { fieldHead, integer, integerField, integers, integersField, lengthField, messages, text } from "../protobuf";
-import { type Batch, batchPixels, imageBytes, inputHeads, outputHead, paramsBytes, type TensorHead } from "./batch";
+import { batchPixels, imageBytes, inputHeads, outputHead, paramsBytes, type TensorHead } from "./batch";
 import type { ServedModel } from "./model";
 
 // The few messages and fields that are used of Triton's gRPC service. Source:

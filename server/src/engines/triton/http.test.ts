@@ -2,8 +2,8 @@
 import { once } from "node:events";
 import { createServer, type ServerResponse } from "node:http";
 import { afterEach, describe, expect, it } from "vitest";
+import type { Batch } from "../batches";
 import { createTritonEngine } from "../triton";
-import type { Batch } from "./batch";
 import { httpTransport } from "./http";
 import type { Transport } from "./transport";
 

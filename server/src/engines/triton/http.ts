@@ -1,9 +1,9 @@
 import { Agent, type ClientRequest, type IncomingMessage, type RequestOptions, request as sendHttp } from "node:http";
 import { request as sendHttps, Agent as TlsAgent } from "node:https";
 import type { Socket } from "node:net";
+import { type Batch, gpuLoad } from "../batches";
 import { EngineError } from "../engine";
-import { type Batch, batchPixels, imageBytes, inputHeads, outputHead, paramsBytes, type TensorHead } from "./batch";
-import { mostRequests } from "./batches";
+import { batchPixels, imageBytes, inputHeads, outputHead, paramsBytes, type TensorHead } from "./batch";
 import { late, lost, refusal, type TritonError, unexpected, unreachable } from "./failure";
 import { checkAnswer, type ServedModel } from "./model";
 import type { Transport, TransportOptions } from "./transport";
@@ -111,8 +111,8 @@ export const httpTransport = ({ url, modelName }: TransportOptions): Transport =
   const send = tls ? sendHttps : sendHttp;
   const agent = new (tls ? TlsAgent : Agent)({
     keepAlive: true,
-    maxSockets: mostRequests,
-    maxFreeSockets: mostRequests,
+    maxSockets: gpuLoad.mostRequests,
+    maxFreeSockets: gpuLoad.mostRequests,
   });
   const known = new WeakSet<Socket>();
   let lostConnections = 0;

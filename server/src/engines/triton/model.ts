@@ -1,6 +1,7 @@
 import { expected } from "../../../../contract/problem";
+import type { Batch } from "../batches";
 import type { Model } from "../engine";
-import { type Batch, outputHead, type TensorHead } from "./batch";
+import { outputHead, type TensorHead } from "./batch";
 import { unexpected } from "./failure";
 
 /** How Triton is configured to serve the model. */

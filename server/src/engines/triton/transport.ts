@@ -1,4 +1,4 @@
-import type { Batch } from "./batch";
+import type { Batch } from "../batches";
 import type { ServedModel } from "./model";
 
 /** The way to Triton: KServe v2 over one of its protocols. All of it throws TritonError. */

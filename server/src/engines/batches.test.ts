@@ -1,8 +1,7 @@
 // Does not prove that these numbers fill any GPU; bench/ measures that.
 import { describe, expect, it } from "vitest";
-import type { Tile } from "../engine";
-import type { Batch } from "./batch";
-import { createBatches } from "./batches";
+import { type Batch, createBatches, gpuLoad, singleLoad } from "./batches";
+import type { Tile } from "./engine";
 
 const params = { offset: 0, scale: 1, a: 0, b: 1 };
 const tile = (size: number, value = 0): Tile => ({
@@ -23,11 +22,14 @@ interface Sent {
 }
 
 /** Batches that are answered, with their own samples, when the test says so. */
-const start = (maxTiles = 4) => {
+const start = (maxTiles = 4, load = gpuLoad) => {
   const sent: Sent[] = [];
-  const batches = createBatches(
-    () => maxTiles,
-    (batch, signal) =>
+  const clock = { milliseconds: 0 };
+  const batches = createBatches({
+    ...load,
+    maxTiles: () => maxTiles,
+    now: () => clock.milliseconds,
+    send: (batch, signal) =>
       new Promise((resolve, reject) => {
         const samples = new Uint16Array(batch.images.length * batch.height * batch.width);
         batch.images.forEach((image, index) => {
@@ -35,12 +37,14 @@ const start = (maxTiles = 4) => {
         });
         sent.push({ batch, signal, answer: () => resolve(samples), fail: reject });
       }),
-  );
+  });
   const ask = (size: number, value = 0, job = "", signal?: AbortSignal) =>
-    batches.denoise(tile(size, value), params, signal, job);
+    batches.denoise(tile(size, value), params, signal, { job, urgent: false });
+  const askUrgently = (size: number, value = 0) =>
+    batches.denoise(tile(size, value), params, undefined, { job: `request ${value}`, urgent: true });
   /** Sizes and first samples of what was sent. */
   const told = () => sent.map(({ batch }) => [batch.height, batch.images.map(([first]) => first)]);
-  return { sent, batches, ask, told };
+  return { sent, clock, batches, ask, askUrgently, told };
 };
 
 describe("batches of tiles", () => {
@@ -125,6 +129,74 @@ describe("batches of tiles", () => {
       await turn();
     }
     expect(sent.map(({ batch }) => batch.images[0][0])).toEqual([0, 1, 100, 200, 2, 201, 3, 4]);
+  });
+
+  it("of who waits for the answer go first, besides those under way", async () => {
+    const { sent, ask, askUrgently, told } = start(1);
+    for (let index = 0; index < 4; index++) void ask(2048, index);
+    await turn();
+    void askUrgently(512, 100);
+    void askUrgently(512, 101);
+    await turn();
+    expect(told()).toEqual([
+      [2048, [0]],
+      [2048, [1]],
+      [512, [100]],
+      [512, [101]],
+    ]);
+    for (const each of sent.slice(0, 4)) each.answer();
+    await turn();
+    expect(told().slice(4)).toEqual([[2048, [2]]]);
+  });
+
+  it("of others keep a quarter of what is computed while urgent ones never end", async () => {
+    const { sent, ask, askUrgently } = start(1);
+    for (let index = 0; index < 50; index++) {
+      void askUrgently(1024, 1);
+      void ask(1024, 2);
+    }
+    for (let index = 0; index < 40; index++) {
+      await turn();
+      sent[index].answer();
+    }
+    const urgent = sent.slice(0, 40).filter(({ batch }) => batch.images[0][0] === 1);
+    expect(urgent.length).toBe(30);
+  });
+
+  it("go one request at a time for a minute after an urgent one, so that the next need not wait for two", async () => {
+    const { sent, clock, ask, askUrgently, batches } = start(1);
+    expect(batches.isServing()).toBe(false);
+    void askUrgently(512, 1);
+    await turn();
+    sent[0].answer();
+    await turn();
+    for (let index = 0; index < 6; index++) void ask(1024, 2);
+    await turn();
+    expect(batches.isServing()).toBe(true);
+    expect(sent.length).toBe(2);
+    clock.milliseconds = 60_000;
+    expect(batches.isServing()).toBe(false);
+    sent[1].answer();
+    await turn();
+    expect(sent.length).toBe(6);
+  });
+
+  it("go one by one to an engine that takes but one, whoever waits", async () => {
+    const { sent, ask, askUrgently, told } = start(4, singleLoad);
+    void ask(64, 1);
+    void ask(64, 2);
+    await turn();
+    void askUrgently(64, 3);
+    for (let index = 0; index < 3; index++) {
+      await turn();
+      expect(sent.length).toBe(index + 1);
+      sent[index].answer();
+    }
+    expect(told()).toEqual([
+      [64, [1]],
+      [64, [3]],
+      [64, [2]],
+    ]);
   });
 
   it("fail with what their request fails, and go on", async () => {

@@ -1,0 +1,134 @@
+import { extname, join } from "node:path";
+import type { Worker } from "node:worker_threads";
+import type { Params, Tile, TileEngine } from "./engines/engine";
+import { ImageError } from "./images/image";
+import type { DenoisedPages, Imaging, PagesArgs } from "./jobs/imaging";
+import { startThread } from "./thread";
+
+/** A file's run, as it can be told to another thread. */
+export type RunOrder = Pick<PagesArgs, "inputPath" | "outputPath" | "header" | "options" | "software"> & {
+  readonly engine: Omit<TileEngine, "denoise">;
+};
+
+export interface Failure {
+  /** Of an ImageError; absent when the image is not to blame. */
+  readonly code?: ImageError["code"];
+  readonly message: string;
+}
+
+/** What a thread is told of one of its runs. */
+export type Told = { readonly run: number } & (
+  | { readonly begin: RunOrder }
+  | { readonly stop: true }
+  | { readonly tile: number; readonly denoised: Uint16Array }
+  | { readonly tile: number; readonly failure: Failure }
+);
+
+/** What it says: a tile for the engine, one that is done with, how the run ended. */
+export type Said = { readonly run: number } & (
+  | { readonly tile: number; readonly image: Tile; readonly params: Params }
+  | { readonly tileDone: true }
+  | { readonly ended: DenoisedPages }
+  | { readonly failure: Failure }
+);
+
+export const failureOf = (error: unknown): Failure => {
+  const message = error instanceof Error ? error.message : String(error);
+  return error instanceof ImageError ? { code: error.code, message } : { message };
+};
+
+const errorOf = ({ code, message }: Failure): Error =>
+  code === undefined ? new Error(message) : new ImageError(code, message);
+
+interface Thread {
+  readonly worker: Worker;
+  readonly runs: Map<number, { hear(said: Said): void; lose(cause: unknown): void }>;
+}
+
+export interface ImagingThreads {
+  readonly denoisePages: Imaging["denoisePages"];
+  close(): Promise<void>;
+}
+
+/**
+ * Decoding, estimating, cutting, pasting, judging and encoding in threads of their own, since heartbeats, health and
+ * requests must go on meanwhile. The engine stays here: tiles come and go without being copied. A thread that ends
+ * fails its runs, each of which can be tried again, and is followed by another.
+ * @param count of threads; each has several runs under way while others wait for the engine
+ * @param program of each thread
+ */
+export const createImagingThreads = (
+  count: number,
+  program = join(__dirname, `imagingThreadMain${extname(__filename)}`),
+): ImagingThreads => {
+  const threads: Thread[] = [];
+  let closed = false;
+  let lastRun = 0;
+
+  const start = (): Thread => {
+    const worker = startThread(program);
+    const thread: Thread = { worker, runs: new Map() };
+    const lose = (cause?: unknown): void => {
+      const lost = threads.indexOf(thread);
+      if (lost === -1) return;
+      threads.splice(lost, 1, ...(closed ? [] : [start()]));
+      for (const run of thread.runs.values()) run.lose(cause);
+    };
+    worker.on("message", (said: Said) => thread.runs.get(said.run)?.hear(said));
+    worker.on("error", lose);
+    worker.on("exit", () => lose());
+    worker.unref();
+    return thread;
+  };
+  for (let index = 0; index < count; index++) threads.push(start());
+
+  const denoisePages: Imaging["denoisePages"] = ({ engine, signal, onTile, ...order }) =>
+    new Promise<DenoisedPages>((resolve, reject) => {
+      if (signal.aborted) return reject(signal.reason);
+      const { worker, runs } = threads.reduce((one, other) => (other.runs.size < one.runs.size ? other : one));
+      lastRun += 1;
+      const run = lastRun;
+      const failed = new AbortController();
+      const stopped = AbortSignal.any([signal, failed.signal]);
+      const tell = (told: Told, transfer: readonly ArrayBuffer[] = []): void => worker.postMessage(told, transfer);
+      const stop = (): void => tell({ run, stop: true });
+
+      const denoise = async (tile: number, image: Tile, params: Params): Promise<void> => {
+        try {
+          stopped.throwIfAborted();
+          const denoised = await engine.denoise(image, params, stopped);
+          // A part of an answer for several tiles would take the others' samples with it.
+          const owned = denoised.byteLength === denoised.buffer.byteLength ? denoised : denoised.slice();
+          tell({ run, tile, denoised: owned }, [owned.buffer as ArrayBuffer]);
+        } catch (error) {
+          failed.abort(error);
+          tell({ run, tile, failure: failureOf(error) });
+        }
+      };
+      const end = (settle: () => void): void => {
+        runs.delete(run);
+        signal.removeEventListener("abort", stop);
+        settle();
+      };
+      runs.set(run, {
+        hear: (said) => {
+          if ("image" in said) void denoise(said.tile, said.image, said.params);
+          else if ("tileDone" in said) onTile();
+          else if ("ended" in said) end(() => resolve(said.ended));
+          else end(() => reject(stopped.aborted ? stopped.reason : errorOf(said.failure)));
+        },
+        lose: (cause) => end(() => reject(new Error("The thread that worked on the image has ended.", { cause }))),
+      });
+      signal.addEventListener("abort", stop, { once: true });
+      const { model, concurrency, pixelsInFlight } = engine;
+      tell({ run, begin: { ...order, engine: { model, concurrency, pixelsInFlight } } });
+    });
+
+  return {
+    denoisePages,
+    close: async () => {
+      closed = true;
+      await Promise.all(threads.map(({ worker }) => worker.terminate()));
+    },
+  };
+};
