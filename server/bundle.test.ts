@@ -75,9 +75,13 @@ const stop = async (server: ChildProcess): Promise<void> => {
 const files = async (): Promise<string[]> => (await readdir(app, { recursive: true })).sort();
 
 describe("the bundled server", () => {
-  it("is two programs and the packages that cannot be bundled, without onnxruntime", async () => {
+  it("is three programs and the packages that cannot be bundled, without onnxruntime", async () => {
     const top = (await readdir(app)).sort();
-    expect(top.filter((name) => name.endsWith(".js"))).toEqual(["engineThreadMain.js", "main.js"]);
+    expect(top.filter((name) => name.endsWith(".js"))).toEqual([
+      "engineThreadMain.js",
+      "imagingThreadMain.js",
+      "main.js",
+    ]);
     const packages = await readdir(path.join(app, "node_modules"));
     expect(packages.sort()).toEqual(["@img", "detect-libc", "sharp"]);
     const images = await readdir(path.join(app, "node_modules/@img"));
