@@ -1,6 +1,8 @@
 // Does not prove what AWS answers to a bad request, only that good ones pass and that no altered one does.
 import { createHash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
+import { Sha256 } from "@aws-crypto/sha256-js";
+import { SignatureV4 } from "@smithy/signature-v4";
 import { describe, expect, it } from "vitest";
 import { type AuthenticationOptions, authenticate } from "./sigv4";
 
@@ -107,6 +109,11 @@ describe("a signature in the headers", () => {
     ["an unsigned host", withAuthorization("=host;", "="), "403 AccessDenied"],
     ["a header signed twice", withAuthorization("=host;", "=host;host;"), "403 SignatureDoesNotMatch"],
     ["a signed header that is absent", withAuthorization("host;", "content-type;host;"), "403 SignatureDoesNotMatch"],
+    [
+      "a signed header that every object seems to have",
+      withAuthorization("host;", "constructor;host;"),
+      "403 SignatureDoesNotMatch",
+    ],
     ["another signature", withAuthorization("f0e8", "f0e9"), "403 SignatureDoesNotMatch"],
     ["a shorter signature", withAuthorization("f0e8", "f0e"), "403 SignatureDoesNotMatch"],
     ["the old signature version", withHeader("authorization", "AWS AK:c2ln"), "400 InvalidRequest"],
@@ -204,6 +211,35 @@ describe("a signature in the query", () => {
       authenticate({ method: "GET", ...presigned } as unknown as IncomingMessage, { ...options, ...at(86_401) }),
     ).rejects.toMatchObject({ status: 403, code: "AccessDenied", message: "Request has expired" });
     expect(await attempt(presigned, at(-901))).toBe("403 AccessDenied");
+  });
+});
+
+describe("AWS's own signer", () => {
+  const { accessKeyId, secretAccessKey } = key;
+  const host = "examplebucket.s3.amazonaws.com";
+  it.each<[AuthenticationOptions["service"], string, Record<string, string | string[]>]>([
+    ["s3", "/a//b/./../%ED%95%9C%20%2B~.tif", {}],
+    ["s3", "/b/k", { uploads: "", prefix: "a b+c/*'()!", B: "2", a: "1", "a-": "3", _: "&=" }],
+    ["s3", "/b/k", { twice: ["b", "a b", "a"] }],
+    ["sqs", "/", {}],
+    ["sqs", "/000000000000//a/./b/../jobs%20%2F/", { x: "y" }],
+    ["execute-api", "/..", {}],
+  ])("signs for %s the target %s %j as it is verified here", async (service, path, query) => {
+    const uriEscapePath = service !== "s3";
+    const settings = { service, region: "us-east-1", credentials: { accessKeyId, secretAccessKey }, sha256: Sha256 };
+    const signer = new SignatureV4({ ...settings, uriEscapePath, applyChecksum: false });
+    const headers = { host, "x-amz-content-sha256": emptyHash, "x-amz-meta-spaces": "  a \t  b  ", "x-amz-meta-a": "" };
+    const request = { method: "PUT", protocol: "https:", hostname: host, path, query, headers };
+    const made = await signer.sign(request, { signingDate: now });
+    const search = Object.entries(query).flatMap(([name, values]) =>
+      [values].flat().map((value) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`),
+    );
+    expect(
+      await attempt({ method: "PUT", url: `${path}?${search.join("&")}`, headers: made.headers }, { service }),
+    ).toBe("worker");
+    expect(
+      await attempt({ method: "PUT", url: `${path}?${search.join("&")}&z`, headers: made.headers }, { service }),
+    ).toBe("403 SignatureDoesNotMatch");
   });
 });
 

@@ -1,7 +1,5 @@
-import { createHash, timingSafeEqual } from "node:crypto";
+import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import { Sha256 } from "@aws-crypto/sha256-js";
-import { SignatureV4 } from "@smithy/signature-v4";
 import type { AccessKey, TwinRole } from "./access";
 
 export interface AuthenticationOptions {
@@ -26,7 +24,7 @@ export interface Identity {
   /** The request's own signature: the seed of the chunks' signatures. */
   readonly signature: string;
   /** Signs a text made from the date (as AWS writes it) and scope of this request with its key; hexadecimal. */
-  signText(text: (date: string, scope: string) => string): Promise<string>;
+  signText(text: (date: string, scope: string) => string): string;
 }
 
 /** A request that is not what a known key signed; status, code and sentence are AWS's own. */
@@ -57,7 +55,7 @@ interface Claim {
 const algorithm = "AWS4-HMAC-SHA256";
 const skewMs = 15 * 60 * 1000;
 const maxExpiresSeconds = 604_800;
-/** A presigned URL's own parameters; the signer writes them anew. */
+/** A presigned URL's own parameters. */
 const queryParameters = [
   "X-Amz-Algorithm",
   "X-Amz-Credential",
@@ -68,7 +66,7 @@ const queryParameters = [
 ];
 
 const denied = (message: string): AuthenticationError => new AuthenticationError(403, "AccessDenied", message);
-const sha256 = (body: Uint8Array): string => createHash("sha256").update(body).digest("hex");
+const sha256 = (body: Uint8Array | string): string => createHash("sha256").update(body).digest("hex");
 
 const decoded = (text: string): string => {
   try {
@@ -245,65 +243,77 @@ const checkTime = (claim: Claim, signedAt: Date, now: Date): void => {
   if (claim.presigned && ageMs > claim.expiresIn * 1000) throw denied("Request has expired");
 };
 
-const signerOf = (key: AccessKey, { service, region }: AuthenticationOptions): SignatureV4 =>
-  new SignatureV4({
-    service,
-    region,
-    credentials: key,
-    sha256: Sha256,
-    // S3 escapes the path once, all others twice; the headers are taken as they came.
-    uriEscapePath: service !== "s3",
-    applyChecksum: false,
-  });
+const hmac = (key: Uint8Array | string, text: string): Buffer => createHmac("sha256", key).update(text).digest();
 
-/** The list of signed headers and the signature that the claimed key would have made for this very request. */
-const proofOf = async (
-  signer: SignatureV4,
+/** The last signing key of each secret: it holds for all requests of a day. */
+const signingKeys = new WeakMap<AccessKey, { readonly scope: string; readonly signingKey: Uint8Array }>();
+
+const signingKeyOf = (key: AccessKey, parts: readonly string[]): Uint8Array => {
+  const scope = parts.join("/");
+  const known = signingKeys.get(key);
+  if (known?.scope === scope) return known.signingKey;
+  const signingKey = parts.reduce<Uint8Array>(hmac, Buffer.from(`AWS4${key.secretAccessKey}`));
+  signingKeys.set(key, { scope, signingKey });
+  return signingKey;
+};
+
+/** S3 takes the path as it is, all others fold its dots and escape it once more. */
+const canonicalPath = (path: string, service: AuthenticationOptions["service"]): string => {
+  if (service === "s3") return path;
+  const segments: string[] = [];
+  for (const segment of path.split("/")) {
+    if (segment === "..") segments.pop();
+    else if (segment !== "" && segment !== ".") segments.push(escapeUri(segment));
+  }
+  return `/${segments.join("/")}${segments.length > 0 && path.endsWith("/") ? "/" : ""}`;
+};
+
+const canonicalQuery = (query: ParsedTarget["query"]): string =>
+  [...query]
+    .filter(([name]) => name !== "X-Amz-Signature")
+    .map(([name, values]) => [escapeUri(name), values] as const)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([name, values]) =>
+      values
+        .map(escapeUri)
+        .sort()
+        .map((value) => `${name}=${value}`),
+    )
+    .join("&");
+
+/**
+ * The list of signed headers and the signature that this signing key would have made for this very request.
+ * Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+ */
+const proofOf = (
+  signingKey: Uint8Array,
   request: IncomingMessage,
   { path, query }: ParsedTarget,
-  claim: Claim,
-  signedAt: Date,
-): Promise<string> => {
-  const signedHeaders = new Set(claim.signedHeaders);
-  const headers = Object.fromEntries(
-    claim.signedHeaders.flatMap((name) => {
-      const value = headerOf(request, name);
-      return value === undefined ? [] : [[name, value]];
-    }),
-  );
-  const toSign = {
-    method: request.method ?? "GET",
-    protocol: "http:",
-    hostname: "127.0.0.1",
-    path,
-    query: Object.fromEntries(
-      [...query].filter(([name]) => !queryParameters.includes(name)).map(([name, values]) => [name, [...values]]),
+  { signedHeaders, payloadHash, date, scope }: Claim,
+  service: AuthenticationOptions["service"],
+): string => {
+  const names = [...new Set(signedHeaders)].filter((name) => Object.hasOwn(request.headers, name)).sort();
+  const canonicalRequest = [
+    request.method,
+    canonicalPath(path, service),
+    canonicalQuery(query),
+    ...names.map(
+      (name) =>
+        `${name}:${headerOf(request, name)
+          ?.replace(/[ \t]+/g, " ")
+          .trim()}`,
     ),
-    // The signer reads the payload's hash from here, whether or not this header is among the signed ones.
-    headers: { ...headers, "x-amz-content-sha256": claim.payloadHash },
-  };
-  const unsignableHeaders = new Set(["x-amz-content-sha256"]);
-  if (claim.presigned) {
-    const signed = await signer.presign(toSign, {
-      signingDate: signedAt,
-      expiresIn: claim.expiresIn,
-      signableHeaders: signedHeaders,
-      unsignableHeaders,
-      unhoistableHeaders: new Set([...signedHeaders, ...unsignableHeaders]),
-    });
-    return `${signed.query?.["X-Amz-SignedHeaders"]} ${signed.query?.["X-Amz-Signature"]}`;
-  }
-  const signed = await signer.sign(toSign, {
-    signingDate: signedAt,
-    signableHeaders: signedHeaders,
-    unsignableHeaders,
-  });
-  return signed.headers.authorization.replace(/^.*SignedHeaders=(.*), Signature=(.*)$/, "$1 $2");
+    "",
+    names.join(";"),
+    payloadHash,
+  ].join("\n");
+  const stringToSign = [algorithm, date, scope.join("/"), sha256(canonicalRequest)].join("\n");
+  return `${names.join(";")} ${hmac(signingKey, stringToSign).toString("hex")}`;
 };
 
 /**
  * Says who signed this request, by AWS Signature Version 4 in the headers or in the query.
- * The signature is made anew with AWS's own signer from the raw target and the signed headers, and compared in constant time.
+ * The signature is made anew from the raw target and the signed headers, and compared in constant time.
  * @throws AuthenticationError with AWS's own status, code and sentence
  */
 export const authenticate = async (request: IncomingMessage, options: AuthenticationOptions): Promise<Identity> => {
@@ -321,9 +331,9 @@ export const authenticate = async (request: IncomingMessage, options: Authentica
   checkSignedHeaders(request, claim);
   const signedAt = parseDate(claim.date);
   checkTime(claim, signedAt, options.now ?? new Date());
-  const signer = signerOf(key, options);
-  const wanted = Buffer.from(await proofOf(signer, request, target, claim, signedAt));
-  // The list counts too: the signer leaves out headers that are absent, and a claim to have signed them is false.
+  const signingKey = signingKeyOf(key, claim.scope);
+  const wanted = Buffer.from(proofOf(signingKey, request, target, claim, options.service));
+  // The list counts too: it holds each header once, in order and only if it came; another list is a false claim.
   const given = Buffer.from(`${claim.signedHeaders.join(";")} ${claim.signature}`);
   const bodyDiffers =
     options.body !== undefined &&
@@ -343,6 +353,6 @@ export const authenticate = async (request: IncomingMessage, options: Authentica
     presigned: claim.presigned,
     signedAt,
     signature: claim.signature,
-    signText: (text) => signer.sign(text(claim.date, claim.scope.join("/")), { signingDate: signedAt }),
+    signText: (text) => hmac(signingKey, text(claim.date, claim.scope.join("/"))).toString("hex"),
   };
 };

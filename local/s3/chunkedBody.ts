@@ -73,8 +73,8 @@ const byteReader = (source: AsyncIterable<Buffer>) => {
 /** Each chunk's signature covers the one before it, the first the request's own. */
 const chunkVerifier = (identity: Identity) => {
   let previous = identity.signature;
-  return async (kind: "PAYLOAD" | "TRAILER", hashes: readonly string[], given: string | undefined): Promise<void> => {
-    const wanted = await identity.signText((date, scope) =>
+  return (kind: "PAYLOAD" | "TRAILER", hashes: readonly string[], given: string | undefined): void => {
+    const wanted = identity.signText((date, scope) =>
       [`AWS4-HMAC-SHA256-${kind}`, date, scope, previous, ...hashes].join("\n"),
     );
     if (wanted !== given) {
@@ -110,7 +110,7 @@ export async function* decodeChunks(
         if (verify !== undefined) hash.update(piece);
         yield piece;
       }
-      await verify?.("PAYLOAD", [sha256(""), hash.digest("hex")], head[2]);
+      verify?.("PAYLOAD", [sha256(""), hash.digest("hex")], head[2]);
       if (bytes > 0 && (await reader.line()) !== "") throw malformed("a chunk is longer than its size");
     }
     for (let line = await reader.line(); line !== ""; line = await reader.line()) {
@@ -122,7 +122,7 @@ export async function* decodeChunks(
       const signature = trailers.get("x-amz-trailer-signature");
       trailers.delete("x-amz-trailer-signature");
       const signed = [...trailers].map(([name, value]) => `${name}:${value}\n`).join("");
-      await verify("TRAILER", [sha256(signed)], signature);
+      verify("TRAILER", [sha256(signed)], signature);
     }
     await reader.end();
   } finally {
