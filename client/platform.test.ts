@@ -158,6 +158,24 @@ describe("ddn smoke", () => {
     expect(carrying.length).toBeGreaterThan(0);
   });
 
+  it("says once that nobody listens", async () => {
+    const lines: string[] = [];
+
+    const code = await smoke(
+      { baseUrl: "http://127.0.0.1:1" },
+      { write: (text) => lines.push(text) },
+      new AbortController().signal,
+    );
+
+    expect(lines).toEqual([
+      expect.stringMatching(
+        /^FAIL {2}ping .*\n {6}network_failed: Expected an answer from http:\/\/127\.0\.0\.1:1\/ping /,
+      ),
+      "0 of 8 checks hold at http://127.0.0.1:1\n",
+    ]);
+    expect(code).toBe(1);
+  });
+
   it("says which checks do not hold", async () => {
     const lines: string[] = [];
 
