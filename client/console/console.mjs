@@ -1,6 +1,6 @@
 import { histogramOf, openImage, percentile } from "./image.mjs";
 import { linkedPanes } from "./panes.mjs";
-import { cancelJob, createJob, Failure, fetchResult, jobEnd, ping, upload } from "./platform.mjs";
+import { cancelJob, createJob, Failure, fetchResult, jobEnd, ping, setToken, upload } from "./platform.mjs";
 import { number, say, sayFailure, translatePage } from "./words.mjs";
 
 const find = (id) => document.getElementById(id);
@@ -31,6 +31,10 @@ const showFailure = (failure) => {
   find("failure").textContent = sayFailure(known);
   find("failure").hidden = false;
   find("progress").hidden = true;
+  if (known.code === "unauthorized") {
+    find("access").hidden = false;
+    find("token").focus();
+  }
 };
 
 const setWindow = (low, high) => {
@@ -81,6 +85,7 @@ const showPage = async (index) => {
   find("next").disabled = index === mine.images[0].count - 1;
   panes.show(0, pages[0]);
   panes.show(1, pages[1]);
+  find("controls").hidden = false;
   if (isNew) adoptPage(pages[0]);
 };
 
@@ -128,6 +133,7 @@ const chooseFile = async (file) => {
   find("facts").textContent = "";
   panes.show(0, undefined);
   panes.show(1, undefined);
+  find("controls").hidden = true;
   ready(true);
   stage("stageReading");
   try {
@@ -321,6 +327,10 @@ document.addEventListener("drop", (event) => {
 find("strength").addEventListener("input", showStrength);
 find("denoise").addEventListener("click", denoise);
 find("cancel").addEventListener("click", cancel);
+find("token").addEventListener("input", ({ target }) => setToken(target.value));
+find("token").addEventListener("keydown", ({ key }) => {
+  if (key === "Enter" && !find("denoise").hidden) denoise();
+});
 find("low").addEventListener("input", ({ target }) => {
   setWindow(Math.min(target.valueAsNumber, find("high").valueAsNumber - 1), find("high").valueAsNumber);
 });

@@ -180,13 +180,43 @@ describe.skipIf(!hasChromium)("the console", () => {
     await page.waitForSelector("#failure:not([hidden])");
     expect(await text("#failure")).toMatch(/^이 파일은 여기에서 표시할 수 없습니다/);
 
+    expect(await page.isVisible("#controls")).toBe(false);
     await page.click("#denoise");
     await eventually(() => text("#failure")).toMatch(/^지원하지 않는 형식입니다/);
 
     await choose(await tiff("좋은.tif", 1));
     expect(await page.isVisible("#failure")).toBe(false);
+    expect(await page.isVisible("#controls")).toBe(true);
     expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(390);
     expect(complaints).toEqual([]);
+  });
+
+  it("asks for a token where the platform does, tells it to the API alone, and keeps it nowhere", async () => {
+    await open();
+    const told = new Set<string>();
+    await page.route("**/*", async (route) => {
+      const { pathname, origin } = new URL(route.request().url());
+      const { authorization } = route.request().headers();
+      if (authorization !== undefined) told.add(`${authorization} to ${origin}`);
+      const isLetIn = authorization === "Bearer good.token" || !/^\/(presign|jobs)/.test(pathname);
+      await (isLetIn ? route.continue() : route.fulfill({ status: 401, json: { message: "Unauthorized" } }));
+    });
+    await choose(await tiff("locked.tif", 1));
+    expect(await page.isVisible("#token")).toBe(false);
+
+    await page.click("#denoise");
+    await eventually(() => text("#failure")).toMatch(/^This platform takes only requests with a valid access token\./);
+    await page.fill("#token", "Bearer good.token");
+    await page.press("#token", "Enter");
+    await eventually(() => text("#failure")).toMatch(/^This is no access token/);
+    await page.fill("#token", " good.token\n");
+    await page.press("#token", "Enter");
+
+    await eventually(() => text("#stage")).toMatch(/^Done in [\d.]+ s$/);
+    expect(told).toEqual(new Set([`Bearer good.token to ${twin.url}`]));
+    expect(await page.evaluate("[document.cookie, localStorage.length, sessionStorage.length]")).toEqual(["", 0, 0]);
+    await page.reload();
+    expect(await page.inputValue("#token")).toBe("");
   });
 
   it("cancels a job that runs", async () => {

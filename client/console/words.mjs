@@ -52,8 +52,11 @@ const dictionaries = {
     warning: "Note",
     unexpected: "Something unexpected happened: {detail}",
     network_failed: "The platform does not answer. Check the network and try again.",
-    image_unreadable: "This file cannot be shown here: {detail}",
+    image_unreadable: "This file cannot be shown here: {detail}. The platform says more when you denoise it.",
     upload_refused: "Storage refused the upload: {detail}",
+    file_invalid: "This name cannot be used: only .tif, .tiff and .png files can be denoised.",
+    unauthorized: "This platform takes only requests with a valid access token. Enter one and denoise again.",
+    token_invalid: "This is no access token: it holds characters that no token has. Give it alone, without “Bearer”.",
   },
   ko: {
     promise: "X선·산업용 이미지의 노이즈를 제거합니다. 크기, 비트 수, 페이지는 그대로 유지됩니다.",
@@ -121,7 +124,8 @@ const dictionaries = {
     warning: "참고",
     unexpected: "예상하지 못한 문제가 생겼습니다: {detail}",
     network_failed: "플랫폼이 응답하지 않습니다. 네트워크를 확인하고 다시 시도하세요.",
-    image_unreadable: "이 파일은 여기에서 표시할 수 없습니다: {detail}",
+    image_unreadable:
+      "이 파일은 여기에서 표시할 수 없습니다: {detail}. 노이즈 제거를 누르면 플랫폼이 이유를 알려 줍니다.",
     upload_refused: "저장소가 업로드를 거부했습니다: {detail}",
     file_invalid: "사용할 수 없는 파일 이름입니다. .tif, .tiff, .png 파일만 처리할 수 있습니다.",
     image_unsupported:
@@ -138,7 +142,9 @@ const dictionaries = {
     attempts_exhausted: "여러 번 시도했지만 처리하지 못했습니다. 잠시 후 다시 시도하세요.",
     engine_unavailable: "노이즈 제거 엔진을 사용할 수 없습니다. 잠시 후 다시 시도하세요.",
     overloaded: "서비스가 붐빕니다. 잠시 후 다시 시도하세요.",
-    unauthorized: "인증이 필요합니다.",
+    token: "액세스 토큰",
+    unauthorized: "유효한 액세스 토큰이 필요합니다. 토큰을 입력하고 다시 시도하세요.",
+    token_invalid: "토큰에 쓸 수 없는 문자가 있습니다. “Bearer” 없이 토큰만 입력하세요.",
   },
 };
 
