@@ -1,13 +1,14 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
-import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { authorise, type Call, readText, sendXml } from "./call";
 import { writeGuard } from "./conditions";
 import { invalidArgument, S3Error } from "./error";
+import { readJson, syncFile, writeWhole } from "./files";
 import { keyLock } from "./keyLock";
 import { authoriseWrite, concealingMissing, descriptionOf } from "./objects";
 import { receiveBody } from "./receiveBody";
-import { type Bucket, type Description, isMissing, type Stored, writeWhole } from "./store";
+import type { Bucket, Description, Stored } from "./store";
 import { document, element, type ListedPart, parseListedParts, text } from "./xml";
 
 /** Limits of S3. Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
@@ -24,15 +25,6 @@ interface Upload {
 }
 
 type Part = Omit<Stored, "file"> & { readonly number: number; readonly lastModified: string };
-
-const readJson = async <T>(path: string): Promise<T | undefined> => {
-  try {
-    return JSON.parse(await readFile(path, "utf8"));
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw error;
-  }
-};
 
 const partNumberOf = (call: Call): number => {
   const value = call.query.get("partNumber") ?? "";
@@ -51,10 +43,10 @@ export const openUploads = async (folder: string, temporaryFolder: string) => {
   const locked = keyLock();
   const folderOf = (uploadId: string): string => join(folder, uploadId);
 
-  const find = async (call: Call): Promise<{ uploadId: string; upload: Upload }> => {
+  const find = (call: Call): { uploadId: string; upload: Upload } => {
     const uploadId = call.query.get("uploadId") ?? "";
     const upload = /^[0-9a-f]{32}$/.test(uploadId)
-      ? await readJson<Upload>(join(folderOf(uploadId), "upload.json"))
+      ? readJson<Upload>(join(folderOf(uploadId), "upload.json"))
       : undefined;
     if (upload === undefined || upload.bucket !== call.bucket || upload.key !== call.key) {
       throw new S3Error(404, "NoSuchUpload", "The specified multipart upload does not exist.");
@@ -64,10 +56,10 @@ export const openUploads = async (folder: string, temporaryFolder: string) => {
 
   const readPart = (uploadId: string, number: number) => readJson<Part>(join(folderOf(uploadId), `${number}.json`));
 
-  const checkParts = async (uploadId: string, listed: readonly ListedPart[]): Promise<Part[]> => {
+  const checkParts = (uploadId: string, listed: readonly ListedPart[]): Part[] => {
     const parts: Part[] = [];
     for (const { number, etag, checksums } of listed) {
-      const part = await readPart(uploadId, number);
+      const part = readPart(uploadId, number);
       const differs = Object.entries(checksums).some(([name, value]) => part?.checksums[name] !== value);
       if (part === undefined || part.etag !== etag || differs) {
         throw new S3Error(400, "InvalidPart", `Part ${number} could not be found, or its entity tag does not match.`);
@@ -93,7 +85,6 @@ export const openUploads = async (folder: string, temporaryFolder: string) => {
         const part = await open(join(folderOf(uploadId), `${number}.bytes`));
         for await (const piece of part.createReadStream()) await file.writeFile(piece);
       }
-      await file.sync();
     } catch (error) {
       await rm(path, { force: true });
       throw error;
@@ -135,12 +126,13 @@ export const openUploads = async (folder: string, temporaryFolder: string) => {
     putPart: async (call: Call): Promise<void> => {
       authorise(call, "s3:PutObject");
       const number = partNumberOf(call);
-      const { uploadId } = await find(call);
+      const { uploadId } = find(call);
       const { file, ...received } = await receiveBody(call, temporaryFolder);
       const part: Part = { ...received, number, lastModified: new Date().toISOString() };
       try {
+        await syncFile(file);
         await locked(uploadId, async () => {
-          await find(call);
+          find(call);
           await rename(file, join(folderOf(uploadId), `${number}.bytes`));
           await writeWhole(temporaryFolder, join(folderOf(uploadId), `${number}.json`), JSON.stringify(part));
         });
@@ -155,10 +147,10 @@ export const openUploads = async (folder: string, temporaryFolder: string) => {
       authoriseWrite(call);
       const guard = writeGuard(call.request.headers);
       const listed = parseListedParts(await readText(call, maxCompleteBytes));
-      const { uploadId, upload } = await find(call);
+      const { uploadId, upload } = find(call);
       const version = await locked(uploadId, async () => {
-        await find(call);
-        const stored = await joined(uploadId, await checkParts(uploadId, listed));
+        find(call);
+        const stored = await joined(uploadId, checkParts(uploadId, listed));
         const made = await concealingMissing(call, () => bucket.put(call.key, stored, upload.description, guard));
         await rm(folderOf(uploadId), { recursive: true, force: true });
         return made;
@@ -177,19 +169,19 @@ export const openUploads = async (folder: string, temporaryFolder: string) => {
 
     abort: async (call: Call): Promise<void> => {
       authorise(call, "s3:AbortMultipartUpload");
-      const { uploadId } = await find(call);
+      const { uploadId } = find(call);
       await locked(uploadId, () => rm(folderOf(uploadId), { recursive: true, force: true }));
       call.response.writeHead(204).end();
     },
 
     listParts: async (call: Call): Promise<void> => {
       authorise(call, "s3:ListMultipartUploadParts");
-      const { uploadId } = await find(call);
+      const { uploadId } = find(call);
       const numbers = (await readdir(folderOf(uploadId)))
         .flatMap((name) => /^(\d+)\.json$/.exec(name)?.[1] ?? [])
         .map(Number)
         .sort((a, b) => a - b);
-      const parts = await Promise.all(numbers.map((number) => readPart(uploadId, number)));
+      const parts = numbers.map((number) => readPart(uploadId, number));
       sendXml(
         call,
         document(

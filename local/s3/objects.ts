@@ -7,6 +7,8 @@ import { type Bucket, type Description, isVersionId, type Version } from "./stor
 
 const keptHeaders = ["cache-control", "content-disposition", "content-encoding", "content-language", "expires"];
 const maxMetadataBytes = 2048;
+/** More than this is streamed. */
+const maxReadBytes = 1024 ** 2;
 
 /** What of the request's headers stays with the object. */
 export const descriptionOf = ({ request, amz, identity }: Call): Description => {
@@ -64,13 +66,13 @@ export const putObject = async (call: Call, bucket: Bucket, temporaryFolder: str
 };
 
 /** The version asked for, or the reason why this caller does not get it. */
-const findVersion = async (call: Call, bucket: Bucket): Promise<Version> => {
+const findVersion = (call: Call, bucket: Bucket): Version => {
   const versionId = call.query.get("versionId");
   authorise(call, versionId === undefined ? "s3:GetObject" : "s3:GetObjectVersion");
   if (versionId !== undefined && versionId !== "null" && !isVersionId(versionId)) {
     throw invalidArgument("Invalid version id specified");
   }
-  const version = await bucket.read(call.key, versionId);
+  const version = bucket.read(call.key, versionId);
   if (version === undefined) {
     const missing =
       versionId === undefined
@@ -103,7 +105,7 @@ const answerHeaders = (call: Call, version: Version): Record<string, string> => 
 /** GetObject and HeadObject. */
 export const getObject = async (call: Call, bucket: Bucket): Promise<void> => {
   const { request, response, amz } = call;
-  const version = await findVersion(call, bucket);
+  const version = findVersion(call, bucket);
   for (const [name, value] of Object.entries(answerHeaders(call, version))) {
     try {
       response.setHeader(name, value);
@@ -126,15 +128,20 @@ export const getObject = async (call: Call, bucket: Bucket): Promise<void> => {
   else if (amz.get("x-amz-checksum-mode")?.toUpperCase() === "ENABLED") {
     for (const [name, value] of Object.entries(version.checksums)) response.setHeader(name, value);
   }
-  response.setHeader("content-length", last - first + 1);
+  const bytes = last - first + 1;
+  response.setHeader("content-length", bytes);
   const status = range === undefined ? 200 : 206;
   if (request.method === "HEAD" || last < first) {
     response.writeHead(status).end();
     return;
   }
+  if (bytes <= maxReadBytes) {
+    response.writeHead(status).end(bucket.readPart(version, first, bytes));
+    return;
+  }
   const file = await bucket.open(version);
   response.writeHead(status);
-  await pipeline(file.createReadStream({ start: first, end: last }), response);
+  await pipeline(file.createReadStream({ start: first, end: last, highWaterMark: maxReadBytes }), response);
 };
 
 export const deleteObject = async (call: Call, bucket: Bucket): Promise<void> => {

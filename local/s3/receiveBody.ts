@@ -1,6 +1,8 @@
 import { createHash, randomUUID } from "node:crypto";
-import { type FileHandle, open, rm } from "node:fs/promises";
+import { writeFileSync } from "node:fs";
+import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
 import type { Call } from "./call";
 import { type ChecksumHeader, checksumHeaders, type Digest, digestOf, isChecksumHeader } from "./checksum";
 import { decodeChunks, isChunked } from "./chunkedBody";
@@ -9,6 +11,9 @@ import type { Stored } from "./store";
 
 /** One PUT takes at most 5 GiB. Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html */
 const maxBytes = 5 * 1024 ** 3;
+
+/** A body up to this is written at once; of a longer one, so much may wait for the disk. */
+const maxHeldBytes = 1024 ** 2;
 
 /** What the headers say of the body, checked before a byte of it is read. */
 interface Expectation {
@@ -77,23 +82,37 @@ const expectationOf = ({ request, identity, amz }: Call): Expectation => {
   };
 };
 
-const write = async (
+/** The pieces themselves, each measured as it passes; fails at the end when the body was not as long as announced. */
+async function* measured(
   pieces: AsyncIterable<Buffer>,
-  file: FileHandle,
-  digests: readonly Digest[],
+  digests: Iterable<Digest>,
   expectedBytes: number,
-): Promise<void> => {
+): AsyncGenerator<Buffer> {
   let bytes = 0;
   for await (const piece of pieces) {
     bytes += piece.length;
     if (bytes > expectedBytes) break;
     for (const digest of digests) digest.update(piece);
-    await file.writeFile(piece);
+    yield piece;
   }
   if (bytes !== expectedBytes) {
     throw incompleteBody("You did not provide the number of bytes specified by the Content-Length HTTP header.");
   }
-  await file.sync();
+}
+
+const write = async (pieces: AsyncIterable<Buffer>, path: string, bytes: number): Promise<void> => {
+  if (bytes <= maxHeldBytes) {
+    const held: Buffer[] = [];
+    for await (const piece of pieces) held.push(piece);
+    writeFileSync(path, Buffer.concat(held), { flag: "wx" });
+    return;
+  }
+  const file = await open(path, "wx");
+  try {
+    await pipeline(pieces, file.createWriteStream({ highWaterMark: maxHeldBytes }));
+  } finally {
+    await file.close();
+  }
 };
 
 const badDigest = (what: string): S3Error =>
@@ -107,44 +126,45 @@ export const receiveBody = async (call: Call, temporaryFolder: string): Promise<
   const expectation = expectationOf(call);
   const path = join(temporaryFolder, randomUUID());
   const md5 = createHash("md5");
-  const sha256 = createHash("sha256");
   const wanted = [...expectation.checksums.keys(), ...(expectation.trailer === undefined ? [] : [expectation.trailer])];
   const digests = wanted.map((header) => [header, digestOf(header)] as const);
-  const meters = [md5, ...(expectation.sha256 === undefined ? [] : [sha256]), ...digests.map(([, digest]) => digest)];
+  // The signature's hash and the checksum may be the same.
+  const sha256 = new Map(digests).get("x-amz-checksum-sha256") ?? createHash("sha256");
+  const meters = new Set([
+    md5,
+    ...(expectation.sha256 === undefined ? [] : [sha256]),
+    ...digests.map(([, digest]) => digest),
+  ]);
   const trailers = new Map<string, string>();
-  const file = await open(path, "wx");
   try {
-    try {
-      const body = call.body();
-      const pieces = expectation.chunked ? decodeChunks(body, call.identity, trailers) : body;
-      await write(pieces, file, meters, expectation.bytes);
-    } finally {
-      await file.close();
-    }
-    const digest = md5.digest();
-    if (expectation.sha256 !== undefined && sha256.digest("hex") !== expectation.sha256) {
+    const body = call.body();
+    const pieces = expectation.chunked ? decodeChunks(body, call.identity, trailers) : body;
+    await write(measured(pieces, meters, expectation.bytes), path, expectation.bytes);
+    const etag = md5.digest();
+    const checksums = digests.map(([header, digest]) => [header, digest.digest()] as const);
+    const hash = new Map(checksums).get("x-amz-checksum-sha256") ?? sha256.digest();
+    if (expectation.sha256 !== undefined && hash.toString("hex") !== expectation.sha256) {
       throw new S3Error(
         400,
         "XAmzContentSHA256Mismatch",
         "The provided 'x-amz-content-sha256' header does not match what was computed.",
       );
     }
-    if (expectation.contentMd5 !== undefined && digest.toString("base64") !== expectation.contentMd5) {
+    if (expectation.contentMd5 !== undefined && etag.toString("base64") !== expectation.contentMd5) {
       throw badDigest("Content-MD5");
     }
-    const checksums = digests.map(([header, made]) => [header, made.digest().toString("base64")] as const);
     for (const [header, made] of checksums) {
       const claimed = expectation.checksums.get(header) ?? trailers.get(header);
       if (claimed === undefined) {
         throw new S3Error(400, "MalformedTrailerError", `The request announced ${header} as a trailer but sent none.`);
       }
-      if (claimed !== made) throw badDigest(header.slice("x-amz-checksum-".length).toUpperCase());
+      if (claimed !== made.toString("base64")) throw badDigest(header.slice("x-amz-checksum-".length).toUpperCase());
     }
     return {
       file: path,
       bytes: expectation.bytes,
-      etag: digest.toString("hex"),
-      checksums: Object.fromEntries(checksums),
+      etag: etag.toString("hex"),
+      checksums: Object.fromEntries(checksums.map(([header, made]) => [header, made.toString("base64")])),
     };
   } catch (error) {
     await rm(path, { force: true });

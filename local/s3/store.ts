@@ -1,8 +1,9 @@
-import { createHash, randomBytes, randomUUID } from "node:crypto";
-import { constants } from "node:fs";
-import { copyFile, type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { createHash, randomBytes } from "node:crypto";
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { type FileHandle, mkdir, open, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { platformPrefix } from "../../contract/fileKey";
+import { readJson, readPart, syncFile, syncFolder, writeSynced } from "./files";
 import { keyLock } from "./keyLock";
 
 /** What a client said about an object, kept and given back. */
@@ -13,7 +14,7 @@ export interface Description {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** Bytes that lie whole and synced in the temporary folder. */
+/** Bytes that lie whole in the temporary folder. */
 export interface Stored {
   readonly file: string;
   readonly bytes: number;
@@ -41,57 +42,17 @@ export const noncurrentMs = (key: string): number => (key.startsWith(platformPre
 const versionIdPattern = /^[0-9a-f]{32}$/;
 export const isVersionId = (value: string): boolean => versionIdPattern.test(value);
 
-export const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === "ENOENT";
-
-/** Makes a rename in this folder outlive a power cut; Windows cannot open folders and needs no such thing. */
-const syncFolder = async (folder: string): Promise<void> => {
-  if (process.platform === "win32") return;
-  const handle = await open(folder, constants.O_RDONLY);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-};
-
-/** Writes a file that is there whole or not at all. */
-export const writeWhole = async (temporaryFolder: string, path: string, content: string): Promise<void> => {
-  const temporary = join(temporaryFolder, randomUUID());
-  const handle = await open(temporary, "wx");
-  try {
-    await handle.writeFile(content);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(temporary, path);
-};
-
-const readVersion = async (path: string): Promise<Version | undefined> => {
-  try {
-    return JSON.parse(await readFile(path, "utf8"));
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw error;
-  }
-};
-
 /**
  * One versioned bucket on disk. Each key has a folder named by its hash, so that no key can lead anywhere else:
  * `current.json` is the object, `<version>.bytes` what it holds, `<version>.json` a version that another replaced.
  * Replacing `current.json` is the commit: whatever is killed when, the object is the old one or the new one.
+ * What is current is also held in memory, since nobody else writes here.
  */
 export const openBucket = async (folder: string, temporaryFolder: string) => {
   const locked = keyLock();
-  const listed = new Map<string, Listed>();
+  const versions = new Map<string, Version>();
   const folderOf = (key: string): string => join(folder, createHash("sha256").update(key).digest("hex"));
-  const currentOf = (keyFolder: string) => readVersion(join(keyFolder, "current.json"));
-
-  const note = (version: Version): void => {
-    const { key, bytes, etag, lastModified } = version;
-    if (version.deleted) listed.delete(key);
-    else listed.set(key, { key, bytes, etag, lastModified });
-  };
+  const bytesOf = ({ key, versionId }: Version): string => join(folderOf(key), `${versionId}.bytes`);
 
   const replace = async (
     key: string,
@@ -99,8 +60,7 @@ export const openBucket = async (folder: string, temporaryFolder: string) => {
     stored: Stored | undefined,
     description: Description,
   ): Promise<Version> => {
-    const keyFolder = folderOf(key);
-    const current = await currentOf(keyFolder);
+    const current = versions.get(key);
     guard(current?.deleted ? undefined : current);
     const version: Version = {
       key,
@@ -112,63 +72,66 @@ export const openBucket = async (folder: string, temporaryFolder: string) => {
       checksums: stored?.checksums ?? {},
       ...description,
     };
-    if ((await mkdir(keyFolder, { recursive: true })) !== undefined) await syncFolder(folder);
-    if (stored !== undefined) await rename(stored.file, join(keyFolder, `${version.versionId}.bytes`));
-    if (current !== undefined) {
-      await copyFile(join(keyFolder, "current.json"), join(keyFolder, `${current.versionId}.json`));
-    }
-    await writeWhole(temporaryFolder, join(keyFolder, "current.json"), JSON.stringify(version));
-    await syncFolder(keyFolder);
-    note(version);
+    const keyFolder = folderOf(key);
+    const record = join(temporaryFolder, version.versionId);
+    if (current === undefined) mkdirSync(keyFolder, { recursive: true });
+    else writeFileSync(join(keyFolder, `${current.versionId}.json`), JSON.stringify(current));
+    if (stored !== undefined) renameSync(stored.file, bytesOf(version));
+    await Promise.all([
+      writeSynced(record, JSON.stringify(version)),
+      stored === undefined ? undefined : syncFile(bytesOf(version)),
+    ]);
+    renameSync(record, join(keyFolder, "current.json"));
+    versions.set(key, version);
+    await Promise.all([syncFolder(keyFolder), current === undefined ? syncFolder(folder) : undefined]);
     return version;
   };
 
   /** Removes what only a kill can leave: bytes that no version names; and versions replaced too long ago. */
-  const pruneKey = async (keyFolder: string, now: Date): Promise<void> => {
-    const current = await currentOf(keyFolder);
+  const pruneKey = async (key: string, now: Date): Promise<void> => {
+    const keyFolder = folderOf(key);
+    const current = versions.get(key);
     const files = new Set(await readdir(keyFolder));
     for (const file of files) {
       const [id, kind] = file.split(".");
       if (!isVersionId(id) || id === current?.versionId) continue;
       const path = join(keyFolder, file);
       const orphan = kind === "bytes" && !files.has(`${id}.json`);
-      const keptMs = kind === "json" && current ? noncurrentMs(current.key) : Number.POSITIVE_INFINITY;
       // The copy was made when another version took this one's place.
-      const expired = kind === "json" && now.getTime() - (await stat(path)).mtimeMs > keptMs;
+      const expired = kind === "json" && now.getTime() - (await stat(path)).mtimeMs > noncurrentMs(key);
       if (orphan || expired) await rm(path, { force: true });
       if (expired) await rm(join(keyFolder, `${id}.bytes`), { force: true });
     }
   };
 
   const prune = async (now: Date): Promise<void> => {
-    for (const name of await readdir(folder)) {
-      const keyFolder = join(folder, name);
-      const key = (await currentOf(keyFolder))?.key;
-      if (key !== undefined) await locked(key, () => pruneKey(keyFolder, now));
-    }
+    for (const key of versions.keys()) await locked(key, () => pruneKey(key, now));
   };
 
   await mkdir(folder, { recursive: true });
   for (const name of await readdir(folder)) {
-    const version = await currentOf(join(folder, name));
+    const version = readJson<Version>(join(folder, name, "current.json"));
     if (version === undefined) await rm(join(folder, name), { recursive: true, force: true });
-    else note(version);
+    else versions.set(version.key, version);
   }
   await prune(new Date());
 
   return {
     /** What is there now, in no order. */
-    list: (): Iterable<Listed> => listed.values(),
+    list: (): Listed[] => [...versions.values()].filter(({ deleted }) => !deleted),
 
     /** The current version or marker, or the version of this id. */
-    read: async (key: string, versionId?: string): Promise<Version | undefined> => {
-      const current = await currentOf(folderOf(key));
+    read: (key: string, versionId?: string): Version | undefined => {
+      const current = versions.get(key);
       if (versionId === undefined || versionId === current?.versionId) return current;
-      return isVersionId(versionId) ? readVersion(join(folderOf(key), `${versionId}.json`)) : undefined;
+      return isVersionId(versionId) ? readJson(join(folderOf(key), `${versionId}.json`)) : undefined;
     },
 
     /** The bytes of a version that was read. */
-    open: ({ key, versionId }: Version): Promise<FileHandle> => open(join(folderOf(key), `${versionId}.bytes`)),
+    open: (version: Version): Promise<FileHandle> => open(bytesOf(version)),
+
+    /** A small part of them. */
+    readPart: (version: Version, first: number, bytes: number): Buffer => readPart(bytesOf(version), first, bytes),
 
     /**
      * Makes stored bytes the object's newest version.
