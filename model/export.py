@@ -24,7 +24,7 @@ from network import Denoiser, stored_network
 
 OPSET = 17
 TILE_SIZES = [64, 256, 384, 512, 768, 1024, 1536, 2048]
-HALO_PX = 96
+HALO_PX = 104
 CHECKED_SHAPES = [(1, 64, 64), (3, 64, 128), (2, 256, 192)]
 # What config.tensorrt.pbtxt calls the image as float32, whose shapes it gives to TensorRT.
 SAMPLES_TENSOR = "/Cast_output_0"

@@ -67,7 +67,7 @@ class ExportTest(unittest.TestCase):
         entries = {entry.key: entry.value for entry in model.metadata_props}
         self.assertEqual(entries["name"], "ddn-unet")
         self.assertEqual(entries["version"], "1.2.3")
-        self.assertEqual(entries["halo"], "96")
+        self.assertEqual(entries["halo"], "104")
         self.assertEqual(entries["precision"], "float32")
 
     @mock.patch("export.HALF_LEVELS", LEVELS)
