@@ -79,15 +79,13 @@ class Bank:
         return sum(map(len, self.files.values()))
 
     def crops(self, random: Random, count: int, size: int) -> Tensor:
-        """[count, size, size] float32 of 0-1."""
-        images = list(self.files.values())
-        counts = numpy.array([len(file) for file in images])
-        pieces = []
-        for which in random.host.choice(len(images), count, p=counts / counts.sum()):
-            image = images[which][random.host.integers(counts[which])]
-            row, column = random.host.integers(0, image.shape[0] - size + 1, 2)
-            pieces.append(image[row : row + size, column : column + size])
-        return (torch.stack(pieces).to(torch.int32) & 0xFFFF) / 65535
+        """[count, size, size] float32 of 0-1, all from one file, so that a single gather fetches them."""
+        files = list(self.files.values())
+        images = files[random.host.choice(len(files), p=[len(file) / len(self) for file in files])]
+        axis = torch.arange(size, device=self.device)
+        row, column = random.whole(images.shape[1] - size + 1, 2, count, 1, 1)
+        pieces = images[random.whole(len(images), count, 1, 1), row + axis[:, None], column + axis]
+        return (pieces.to(torch.int32) & 0xFFFF) / 65535
 
     def pieces(self, random: Random, count: int, size: int) -> Tensor:
         """[count, 1, size, size] of about 0-1: flipped, turned, now and then inverted, paled and moved."""
@@ -166,8 +164,8 @@ class Defect(NamedTuple):
     contrast: tuple[float, float]
 
 
-# Each sample with defects has each of these by its share.
-DEFECTS = [Defect(discs, 0.6, (0.8, 12)), Defect(cracks, 0.3, (1, 12)), Defect(edges, 0.5, (0.8, 40))] * 2
+# Each sample with defects has up to two of each, either by this share.
+DEFECTS = [Defect(discs, 0.6, (0.8, 12)), Defect(cracks, 0.3, (1, 12)), Defect(edges, 0.5, (0.8, 40))]
 
 
 def shape(random: Random, distance: Tensor) -> Tensor:
@@ -211,12 +209,15 @@ def draw(random: Random, bank: Bank, count: int, size: int) -> Samples:
     weight = torch.where(empty, EMPTY_WEIGHT, torch.ones_like(clean))
     level = (a * clean.mean((2, 3), keepdim=True) + b).clamp(min=0).sqrt()
     for outlines, share, contrast in DEFECTS:
-        inside = shape(random, outlines(random, count, size)) * (flawed & random.chance(share, *one_each))
-        height = (random.log_uniform(*contrast, *one_each) * level).clamp(max=1)
-        clean = clean + inside * random.sign(*one_each) * height
+        two_each = (2 * count, 1, 1, 1)
+        present = flawed.repeat(2, 1, 1, 1) & random.chance(share, *two_each)
+        inside = shape(random, outlines(random, 2 * count, size)) * present
+        height = random.sign(*two_each) * random.log_uniform(*contrast, *two_each)
         small = inside.mean((2, 3), keepdim=True) < SMALL_SHARE
         watched = torch.where(small, inside, 4 * inside * (1 - inside))
-        weight = torch.maximum(weight, 1 + (DEFECT_WEIGHT - 1) * watched)
+        for one, high, seen in zip(inside.chunk(2), height.chunk(2), watched.chunk(2)):
+            clean = clean + one * (high * level).clamp(-1, 1)
+            weight = torch.maximum(weight, 1 + (DEFECT_WEIGHT - 1) * seen)
     # Quanta are counted from nothing upwards.
     clean = torch.where(a > 0, clean.clamp(min=0), clean)
     noise = (a * clean).clamp(min=0).add(b).sqrt() * random.normal(count, 1, size, size)
