@@ -13,8 +13,6 @@ const sides = [512, 2048] as const;
 const concurrencies = [1, 4, 16] as const;
 /** Images of each size, so that not all requests are about one object. */
 const images = 4;
-/** A server takes three requests for each job in flight: enough for sixteen. */
-const jobsInFlight = 8;
 
 /** What is asked of ours beside the legacy server, by size and requests at a time. */
 const wantedTimes = (rate: number, side: number, atATime: number): number => {
@@ -160,8 +158,7 @@ const run = async (rate: number, bench: Bench): Promise<Finding[]> => {
   const triton = await startSimulator(rate);
   const closing = [() => triton.stop()];
   try {
-    const environment = { ...simulatorEnvironment(triton), DDN_CONCURRENCY: String(jobsInFlight) };
-    const platform = await startPlatform(bench, environment);
+    const platform = await startPlatform(bench, simulatorEnvironment(triton));
     closing.push(() => platform.close());
     for (const side of sides) {
       for (let index = 0; index < images; index++) {
