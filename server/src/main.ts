@@ -1,7 +1,5 @@
 import { availableParallelism } from "node:os";
-import { S3Client } from "@aws-sdk/client-s3";
 import { PublishCommand, SNSClient } from "@aws-sdk/client-sns";
-import { SQSClient } from "@aws-sdk/client-sqs";
 import pino from "pino";
 import type { Job } from "../../contract/job";
 import type { Engine } from "./engines/engine";
@@ -13,19 +11,17 @@ import { createImagingThreads } from "./imagingThreads";
 import { countTiles } from "./pixels/tiles";
 import { startServer } from "./server";
 import { loadSettings, type Settings } from "./settings";
+import { createClients, requestHandler } from "./store/clients";
 import { createObjectStore } from "./store/objects";
 import { createJobQueue } from "./store/queue";
 import { claimTemporaryFolder } from "./temporaryFolder";
 
 /** ECS sends SIGKILL 110 s after SIGTERM. */
 const lastMomentMilliseconds = 108_000;
-const connectionTimeout = 3000;
-/** Longer than SQS's long poll of 20 s. */
-const socketTimeout = 30_000;
 
 const notifier = (topicArn: string | undefined, region: string): ((job: Job) => Promise<void>) => {
   if (topicArn === undefined) return async () => {};
-  const sns = new SNSClient({ region, requestHandler: { connectionTimeout, socketTimeout } });
+  const sns = new SNSClient({ region, requestHandler });
   return async ({ id, status, file, output, error }) => {
     const message = { job: id, status, file, output, ...(error === undefined ? {} : { code: error.code }) };
     await sns.send(
@@ -47,15 +43,12 @@ const main = async (): Promise<void> => {
   const settings = loadSettings(process.env);
   const { region, queueUrl, deadLetterQueueUrl } = settings;
   const log = pino({ base: { instance: settings.instance } });
-  const requestHandler = { connectionTimeout, socketTimeout };
-  const silent = (): void => {};
-  // The SDK's info lines hold whole requests; what it warns of comes back as an error anyhow.
-  const logger = { trace: silent, debug: silent, info: silent, warn: silent, error: silent };
+  const { s3, sqs } = createClients(region);
   const { denoisePages } = createImagingThreads(availableParallelism());
   const server = await startServer({
     settings,
-    store: createObjectStore(new S3Client({ region, requestHandler, logger })),
-    queue: createJobQueue(new SQSClient({ region, requestHandler, logger }), queueUrl, deadLetterQueueUrl),
+    store: createObjectStore(s3),
+    queue: createJobQueue(sqs, queueUrl, deadLetterQueueUrl),
     notify: notifier(settings.jobTopicArn, region),
     engine: await createEngine(settings),
     selfTest: goldenSelfTest,

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as pause } from "node:timers/promises";
@@ -65,6 +66,8 @@ export interface ObjectStore {
 const tries = 2;
 const streamTries = 4;
 const pauseMilliseconds = 100;
+/** A file up to this travels in one piece, which costs less than a stream. */
+const maxWholeBytes = 1024 ** 2;
 
 const conditionHeaders = (condition: Condition | undefined): Pick<PutObjectCommandInput, "IfMatch" | "IfNoneMatch"> => {
   if (condition === undefined) return {};
@@ -102,9 +105,34 @@ const persist = async <T>(
   }
 };
 
+interface Kept {
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+const keepWhole = async (body: Readable, path: string, signal: AbortSignal): Promise<Kept> => {
+  const whole = Buffer.concat(await body.toArray({ signal }));
+  await writeFile(path, whole, { signal });
+  return { bytes: whole.length, sha256: createHash("sha256").update(whole).digest("hex") };
+};
+
+const keepStream = async (body: Readable, path: string, signal: AbortSignal): Promise<Kept> => {
+  const hash = createHash("sha256");
+  let bytes = 0;
+  const measure = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      hash.update(chunk);
+      bytes += chunk.length;
+      done(null, chunk);
+    },
+  });
+  await pipeline(body, measure, createWriteStream(path), { signal });
+  return { bytes, sha256: hash.digest("hex") };
+};
+
 export const createObjectStore = (s3: S3Client): ObjectStore => {
-  const put = (input: PutObjectCommandInput, signal?: AbortSignal): Promise<Written | "conflict"> =>
-    s3.send(new PutObjectCommand(input), { abortSignal: signal }).then(
+  const put = (command: PutObjectCommand, signal?: AbortSignal): Promise<Written | "conflict"> =>
+    s3.send(command, { abortSignal: signal }).then(
       (answer) => ({ etag: etagOf(answer.ETag, "PutObject"), ...versionOf(answer.VersionId) }),
       (error) => {
         const { status } = serviceFailure(error);
@@ -157,36 +185,37 @@ export const createObjectStore = (s3: S3Client): ObjectStore => {
 
     writeText: (bucket, key, text, condition) =>
       persist("PutObject", undefined, tries, () =>
-        put({
-          Bucket: bucket,
-          Key: key,
-          Body: text,
-          ContentType: "application/json",
-          ...conditionHeaders(condition),
-        }),
+        put(
+          new PutObjectCommand({
+            Bucket: bucket,
+            Key: key,
+            Body: text,
+            ContentType: "application/json",
+            ...conditionHeaders(condition),
+          }),
+        ),
       ),
 
     download: (bucket, key, noted, path, signal) =>
       persist("GetObject", signal, streamTries, async () => {
         try {
-          const answer = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key, IfMatch: noted.etag }), {
-            abortSignal: signal,
+          const command = new GetObjectCommand({
+            Bucket: bucket,
+            Key: key,
+            IfMatch: noted.etag,
+            // The body is held against whatever checksum S3 has of it.
+            ChecksumMode: "ENABLED",
           });
+          const answer = await s3.send(command, { abortSignal: signal });
           if (!(answer.Body instanceof Readable)) throw new UpstreamError("Expected a body from GetObject.");
-          const hash = createHash("sha256");
-          let bytes = 0;
-          const measure = new Transform({
-            transform(chunk: Buffer, _encoding, done) {
-              hash.update(chunk);
-              bytes += chunk.length;
-              done(null, chunk);
-            },
-          });
-          await pipeline(answer.Body, measure, createWriteStream(path), { signal });
+          const { bytes, sha256 } =
+            noted.bytes <= maxWholeBytes
+              ? await keepWhole(answer.Body, path, signal)
+              : await keepStream(answer.Body, path, signal);
           if (bytes !== noted.bytes) {
             throw new UpstreamError(`Expected ${noted.bytes} bytes from GetObject but received ${bytes}.`);
           }
-          return { bytes, sha256: hash.digest("hex") };
+          return { bytes, sha256 };
         } catch (error) {
           const { status } = serviceFailure(error);
           if (status === 412) return "changed";
@@ -195,21 +224,29 @@ export const createObjectStore = (s3: S3Client): ObjectStore => {
         }
       }),
 
-    upload: (bucket, key, upload, signal) =>
-      persist("PutObject", signal, streamTries, () =>
-        put(
-          {
-            Bucket: bucket,
-            Key: key,
-            Body: createReadStream(upload.path),
-            ContentLength: upload.bytes,
-            ContentType: upload.contentType,
-            ChecksumSHA256: Buffer.from(upload.sha256, "hex").toString("base64"),
-            Metadata: { ...upload.metadata },
-            ...conditionHeaders(upload.condition),
+    upload: (bucket, key, upload, signal) => {
+      const whole = upload.bytes <= maxWholeBytes;
+      return persist("PutObject", signal, whole ? tries : streamTries, async () => {
+        const command = new PutObjectCommand({
+          Bucket: bucket,
+          Key: key,
+          Body: whole ? await readFile(upload.path) : createReadStream(upload.path),
+          ContentLength: upload.bytes,
+          ContentType: upload.contentType,
+          ChecksumSHA256: Buffer.from(upload.sha256, "hex").toString("base64"),
+          Metadata: { ...upload.metadata },
+          ...conditionHeaders(upload.condition),
+        });
+        // The signer takes the known hash, rather than make its own or leave a stream's out.
+        command.middlewareStack.add(
+          (next) => (input) => {
+            (input.request as { headers: Record<string, string> }).headers["x-amz-content-sha256"] = upload.sha256;
+            return next(input);
           },
-          signal,
-        ),
-      ),
+          { step: "build" },
+        );
+        return put(command, signal);
+      });
+    },
   };
 };
