@@ -7,6 +7,7 @@ import type {
   QualityReport,
 } from "../../../contract/job";
 import { isCorrelated } from "./flatNoise";
+import { median } from "./median";
 
 /** A record stays small, however many pages a file has. */
 const maxPlanes = 64;
@@ -18,13 +19,6 @@ const gradientAbove = 0.15;
 
 const untouched =
   "Acceptance values such as SNRn of ISO 17636-2 belong to the unprocessed image; the gain says nothing of them.";
-
-const median = (numbers: readonly number[]): number | undefined => {
-  const sorted = [...numbers].sort((one, other) => one - other);
-  const middle = sorted.length >> 1;
-  if (sorted.length === 0) return undefined;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-};
 
 /** Below a step of 16 bits what varies is rounding, and follows the picture. */
 const sharesNoise = ({ flat }: PlaneQuality): boolean =>
@@ -70,17 +64,21 @@ export const qualityWarnings = (planes: readonly PlaneQuality[]): JobWarning[] =
   return warnings;
 };
 
+const medianOf = <Item>(items: readonly Item[], numberOf: (item: Item) => number): number =>
+  median(Float64Array.from(items, numberOf));
+
 const typicalOf = (planes: readonly PlaneQuality[]): QualityReport["typical"] => {
   const flats = planes.flatMap(({ flat }) => (flat === undefined ? [] : [flat]));
-  const sigmaBeforeLsb = median(flats.map((flat) => flat.sigmaBeforeLsb));
-  const sigmaAfterLsb = median(flats.map((flat) => flat.sigmaAfterLsb));
-  const snrGainDb = median(flats.map((flat) => flat.snrGainDb));
   return {
-    ...(sigmaBeforeLsb === undefined ? {} : { sigmaBeforeLsb }),
-    ...(sigmaAfterLsb === undefined ? {} : { sigmaAfterLsb }),
-    ...(snrGainDb === undefined ? {} : { snrGainDb }),
-    meanShiftLsb: median(planes.map((plane) => plane.meanShiftLsb)) ?? 0,
-    clippedShare: median(planes.map((plane) => plane.clippedShare)) ?? 0,
+    ...(flats.length === 0
+      ? {}
+      : {
+          sigmaBeforeLsb: medianOf(flats, ({ sigmaBeforeLsb }) => sigmaBeforeLsb),
+          sigmaAfterLsb: medianOf(flats, ({ sigmaAfterLsb }) => sigmaAfterLsb),
+          snrGainDb: medianOf(flats, ({ snrGainDb }) => snrGainDb),
+        }),
+    meanShiftLsb: medianOf(planes, ({ meanShiftLsb }) => meanShiftLsb),
+    clippedShare: medianOf(planes, ({ clippedShare }) => clippedShare),
   };
 };
 
