@@ -70,7 +70,7 @@ export interface Correlation {
 }
 
 /**
- * How one page and channel came out. Everything but `clippedShare` and `seamRatio` is measured over up to 1024 windows
+ * How one page and channel came out. Everything but `clippedShare` and `seamRatio` is measured over up to 512 windows
  * of 16×16 pixels, evenly spread.
  */
 export interface PlaneQuality {

@@ -1,4 +1,5 @@
 import type { Correlation } from "../../../contract/job";
+import { select } from "./median";
 import type { Plane } from "./tiles";
 import type { Values } from "./values";
 import {
@@ -9,6 +10,7 @@ import {
   lagSums,
   readWindow,
   subtractPlane,
+  sumOfSquares,
   windowSide,
 } from "./windows";
 
@@ -48,19 +50,26 @@ const minWindows = 12;
 /** Variance of rounding to whole steps. */
 const rounding = 1 / 12;
 
+const rootOf = (variances: readonly number[]): number =>
+  Math.sqrt(Math.max(rounding, variances.reduce((sum, each) => sum + each, 0) / variances.length));
+
 /**
  * Root mean square of the page about planes fitted to the given windows, 16-bit steps; at least that of rounding.
  * Noise coarser than 16 pixels is not in it.
  */
 export const sigmaIn = (plane: Plane, corners: readonly Corner[]): number => {
   const values = new Float64Array(windowSide ** 2);
-  let sum = 0;
-  for (const corner of corners) {
+  const variances = corners.map((corner) => {
     readWindow(plane, corner, values);
     subtractPlane(values);
-    for (const value of values) sum += value ** 2;
-  }
-  return Math.sqrt(Math.max(rounding, sum / (corners.length * degrees)));
+    return sumOfSquares(values) / degrees;
+  });
+  return rootOf(variances);
+};
+
+const holdsBlank = (values: Float64Array, blank: Uint8Array): boolean => {
+  for (let index = 0; index < values.length; index++) if (blank[values[index]] === 1) return true;
+  return false;
 };
 
 /**
@@ -73,20 +82,19 @@ export const findFlatNoise = (
   varianceAt: (value: number) => number,
 ): FlatNoise | undefined => {
   const values = new Float64Array(windowSide ** 2);
-  const found: { corner: Corner; expected: number; excess: number }[] = [];
+  const found: { corner: Corner; expected: number; variance: number; excess: number }[] = [];
   for (const corner of cornersOf(plane)) {
     readWindow(plane, corner, values);
-    if (values.some((value) => blank[value] === 1)) continue;
+    if (holdsBlank(values, blank)) continue;
     const expected = Math.max(rounding, varianceAt(subtractPlane(values)));
-    const variance = values.reduce((sum, value) => sum + value ** 2, 0) / degrees;
-    found.push({ corner, expected, excess: variance / expected });
+    const variance = sumOfSquares(values) / degrees;
+    found.push({ corner, expected, variance, excess: variance / expected });
   }
   if (found.length < minWindows) return undefined;
-  const calmest = found.map(({ excess }) => excess).sort((one, other) => one - other);
-  const limit = flatLimit * calmest[Math.floor(calmestShare * calmest.length)];
+  const excesses = Float64Array.from(found, ({ excess }) => excess);
+  const limit = flatLimit * select(excesses, Math.floor(calmestShare * found.length));
   const flat = found.filter(({ excess }) => excess <= limit);
   if (flat.length < minWindows) return undefined;
-  const corners = flat.map(({ corner }) => corner);
   const sums = lagSums();
   for (const { corner, expected } of flat) {
     readWindow(plane, corner, values);
@@ -94,8 +102,8 @@ export const findFlatNoise = (
     addWindow(sums, values, 1 / expected);
   }
   return {
-    corners,
-    sigmaLsb: sigmaIn(plane, corners),
+    corners: flat.map(({ corner }) => corner),
+    sigmaLsb: rootOf(flat.map(({ variance }) => variance)),
     excess: flat.reduce((sum, { excess }) => sum + excess, 0) / flat.length,
     correlation: correlationOf(sums),
     share: flat.length / found.length,

@@ -15,14 +15,19 @@ export interface QualityArgs {
   readonly plan: TilePlan;
 }
 
-/** What was removed, over up to 1024 windows of 16×16 pixels. */
+/** What was removed, over up to 512 windows of 16×16 pixels. */
 const measureResidual = ({ before, after, varianceAt, flat }: QualityArgs) => {
-  const pixels = windowSide ** 2;
+  const side = windowSide;
+  const pixels = side ** 2;
   const removed = new Float64Array(pixels);
   const kept = new Float64Array(pixels);
   const sums = lagSums();
   let shift = 0;
-  let [count, m, g, mm, gg, mg] = [0, 0, 0, 0, 0, 0];
+  let m = 0;
+  let g = 0;
+  let mm = 0;
+  let gg = 0;
+  let mg = 0;
   const corners = cornersOf(before);
   for (const corner of corners) {
     readWindow(before, corner, removed);
@@ -37,24 +42,25 @@ const measureResidual = ({ before, after, varianceAt, flat }: QualityArgs) => {
     shift -= mean / corners.length;
     // In units of the noise, so that bright parts, where it may be stronger, weigh no more than dark ones.
     const variance = Math.max(1 / 12, varianceAt(level));
-    const sigma = Math.sqrt(variance);
+    const units = 1 / Math.sqrt(variance);
     for (let index = 0; index < pixels; index++) removed[index] -= mean;
     addWindow(sums, removed, 1 / variance);
-    for (let index = windowSide; index < pixels - windowSide; index++) {
-      const x = index % windowSide;
-      if (x === 0 || x === windowSide - 1) continue;
-      const magnitude = Math.abs(removed[index]) / sigma;
-      const across = kept[index + 1] - kept[index - 1];
-      const down = kept[index + windowSide] - kept[index - windowSide];
-      const gradient = Math.hypot(across, down) / sigma;
-      count++;
-      m += magnitude;
-      g += gradient;
-      mm += magnitude ** 2;
-      gg += gradient ** 2;
-      mg += magnitude * gradient;
+    for (let y = 1; y < side - 1; y++) {
+      for (let x = 1; x < side - 1; x++) {
+        const index = y * side + x;
+        const magnitude = Math.abs(removed[index]) * units;
+        const across = kept[index + 1] - kept[index - 1];
+        const down = kept[index + side] - kept[index - side];
+        const gradient = Math.sqrt(across * across + down * down) * units;
+        m += magnitude;
+        g += gradient;
+        mm += magnitude * magnitude;
+        gg += gradient * gradient;
+        mg += magnitude * gradient;
+      }
     }
   }
+  const count = corners.length * (side - 2) ** 2;
   const spread = Math.sqrt(Math.max(0, count * mm - m ** 2) * Math.max(0, count * gg - g ** 2));
   const correlation = correlationOf(sums);
   const own = flat?.correlation;
@@ -75,8 +81,8 @@ const measureResidual = ({ before, after, varianceAt, flat }: QualityArgs) => {
 };
 
 /**
- * Measures one channel of a page before and after, each number as `PlaneQuality` defines it. Reads a quarter of a million
- * pixels at most and those beside the tiles' borders; holds one window.
+ * Measures one channel of a page before and after, each number as `PlaneQuality` defines it. Reads 131072 pixels
+ * at most and those beside the tiles' borders; holds one window.
  */
 export const measureQuality = (args: QualityArgs): Omit<PlaneQuality, "page" | "channel"> => {
   const { after, flat, clippedShare, plan } = args;

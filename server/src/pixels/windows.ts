@@ -3,8 +3,7 @@ import type { Plane } from "./tiles";
 
 /** Windows of 16×16 pixels: wide enough for noise that is blurred over a few pixels, small enough to be flat somewhere. */
 export const windowSide = 16;
-const maxWindows = 1024;
-export const lags = [1, 2, 3] as const;
+const maxWindows = 512;
 
 /** A window's first pixel. */
 export interface Corner {
@@ -16,7 +15,7 @@ export interface Corner {
 const spread = (last: number, count: number): number[] =>
   Array.from({ length: count }, (_, index) => (count === 1 ? 0 : Math.round((index * last) / (count - 1))));
 
-/** Up to 1024 windows, evenly spread, always the same ones; none on a page narrower or lower than a window. */
+/** Up to 512 windows, evenly spread, always the same ones; none on a page narrower or lower than a window. */
 export const cornersOf = ({ width, height }: Pick<Plane, "width" | "height">): Corner[] => {
   const columns = Math.floor(width / windowSide);
   const rows = Math.floor(height / windowSide);
@@ -50,45 +49,68 @@ export const subtractPlane = (values: Float64Array): number => {
   let sum = 0;
   let across = 0;
   let down = 0;
-  for (let index = 0; index < pixels; index++) {
-    sum += values[index];
-    across += values[index] * ((index % windowSide) - middle);
-    down += values[index] * (Math.floor(index / windowSide) - middle);
+  for (let y = 0, index = 0; y < windowSide; y++) {
+    let row = 0;
+    for (let x = 0; x < windowSide; x++, index++) {
+      row += values[index];
+      across += values[index] * (x - middle);
+    }
+    sum += row;
+    down += row * (y - middle);
   }
   const mean = sum / pixels;
-  for (let index = 0; index < pixels; index++) {
-    const [x, y] = [(index % windowSide) - middle, Math.floor(index / windowSide) - middle];
-    values[index] -= mean + (across * x + down * y) / leverage;
+  const slope = across / leverage;
+  for (let y = 0, index = 0; y < windowSide; y++) {
+    const level = mean + (down / leverage) * (y - middle);
+    for (let x = 0; x < windowSide; x++, index++) values[index] -= level + slope * (x - middle);
   }
   return mean;
 };
 
-/** Sums of products of window values with their neighbours 1 to 3 pixels away, to be divided by the sums of squares. */
+export const sumOfSquares = (values: Float64Array): number => {
+  let sum = 0;
+  for (let index = 0; index < values.length; index++) sum += values[index] * values[index];
+  return sum;
+};
+
+/** Mean products of window values with their neighbours 1, 2 and 3 pixels away, to be divided by the mean squares. */
 export interface LagSums {
   squares: number;
   readonly horizontal: number[];
   readonly vertical: number[];
 }
 
-export const lagSums = (): LagSums => ({ squares: 0, horizontal: lags.map(() => 0), vertical: lags.map(() => 0) });
+export const lagSums = (): LagSums => ({ squares: 0, horizontal: [0, 0, 0], vertical: [0, 0, 0] });
 
-/** Mean square of a window's values; adds that, and the mean products at each lag, to the sums with a weight. */
-export const addWindow = (sums: LagSums, values: Float64Array, weight: number): number => {
-  let squares = 0;
-  for (let index = 0; index < pixels; index++) squares += values[index] ** 2;
-  sums.squares += (weight * squares) / pixels;
-  for (const [place, lag] of lags.entries()) {
-    let horizontal = 0;
-    let vertical = 0;
-    for (let index = 0; index < pixels; index++) {
-      if (index % windowSide >= lag) horizontal += values[index] * values[index - lag];
-      if (index >= lag * windowSide) vertical += values[index] * values[index - lag * windowSide];
-    }
-    const pairs = pixels - lag * windowSide;
-    sums.horizontal[place] += (weight * horizontal) / pairs;
-    sums.vertical[place] += (weight * vertical) / pairs;
+/** Adds the mean products along a row or column, whose values are `step` apart. */
+const addLine = (sums: number[], values: Float64Array, start: number, step: number, weight: number): void => {
+  let first = 0;
+  let second = 0;
+  let third = 0;
+  let sum1 = 0;
+  let sum2 = 0;
+  let sum3 = 0;
+  for (let place = 0, index = start; place < windowSide; place++, index += step) {
+    const value = values[index];
+    sum1 += value * first;
+    sum2 += value * second;
+    sum3 += value * third;
+    third = second;
+    second = first;
+    first = value;
   }
-  return squares / pixels;
+  sums[0] += (weight * sum1) / (windowSide - 1);
+  sums[1] += (weight * sum2) / (windowSide - 2);
+  sums[2] += (weight * sum3) / (windowSide - 3);
+};
+
+/** Adds a window's mean square and mean products with a weight. */
+export const addWindow = (sums: LagSums, values: Float64Array, weight: number): void => {
+  sums.squares += (weight * sumOfSquares(values)) / pixels;
+  for (let line = 0; line < windowSide; line++) {
+    addLine(sums.horizontal, values, line * windowSide, 1, weight / windowSide);
+    addLine(sums.vertical, values, line, windowSide, weight / windowSide);
+  }
 };
 
 /** Autocorrelation at 1, 2 and 3 pixels; 0 where there is nothing to correlate. */
