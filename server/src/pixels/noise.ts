@@ -1,5 +1,6 @@
 import { type Blocks, bandCounts, sampleBlocks } from "./blocks";
 import { type FlatNoise, findFlatNoise, isCorrelated } from "./flatNoise";
+import { median, select } from "./median";
 import type { Plane } from "./tiles";
 import { surveyValues, type Values } from "./values";
 
@@ -54,11 +55,6 @@ const smallestNoise = 9;
 
 /** Median of a chi-square variable over its mean (Wilson and Hilferty 1931). */
 const medianOverMean = (degrees: number): number => (1 - 2 / (9 * degrees)) ** 3;
-
-const median = (sorted: Float64Array): number => {
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-};
 
 /** How much the points must say about the slope, as a share of what they say about the level. */
 const levelling = 2e-4;
@@ -126,30 +122,36 @@ const fitLine = (points: readonly Point[]): Line => {
 const fitNoise = ({ mean, low, bands }: Blocks): Line => {
   const count = mean.length;
   const [darkest, brightest] = [mean[0], mean[count - 1]];
-  const brightnessOf = (block: number) => (brightest > darkest ? (mean[block] - darkest) / (brightest - darkest) : 0);
+  const brightness = mean.map((each) => (brightest > darkest ? (each - darkest) / (brightest - darkest) : 0));
   const stretches = Math.max(1, Math.min(maxStretches, Math.floor(count / minBlocks)));
+  const energies = bands.map(() => new Float64Array(count));
   let line: Line | undefined;
   for (let round = 0; round < rounds; round++) {
     const points: Point[][] = bands.map(() => []);
     for (let stretch = 0; stretch < stretches; stretch++) {
       const start = Math.floor((stretch * count) / stretches);
       const end = Math.floor(((stretch + 1) * count) / stretches);
-      const calmest = low.slice(start, end).sort();
-      const first = calmest[Math.max(Math.floor(calmest.length * flatShare), Math.min(minFlat, calmest.length) - 1)];
-      const flat: number[] = [];
+      const calmest = Math.max(Math.floor((end - start) * flatShare), Math.min(minFlat, end - start) - 1);
+      const first = line === undefined ? select(low.slice(start, end), calmest) : 0;
+      let flat = 0;
+      let sum = 0;
       for (let block = start; block < end; block++) {
-        const limit = line === undefined ? first : flatLimit * heightAt(line, brightnessOf(block));
-        if (low[block] <= limit) flat.push(block);
+        const limit = line === undefined ? first : flatLimit * heightAt(line, brightness[block]);
+        if (low[block] > limit) continue;
+        for (let band = 0; band < bands.length; band++) energies[band][flat] = bands[band][block];
+        sum += brightness[block];
+        flat++;
       }
-      if (flat.length < minFlat) continue;
-      const value = flat.reduce((sum, block) => sum + brightnessOf(block), 0) / flat.length;
-      for (const [band, energies] of bands.entries()) {
-        const variance = median(Float64Array.from(flat, (block) => energies[block]).sort());
-        points[band].push({ value, variance: variance / medianOverMean(bandCounts[band]), weight: flat.length });
+      if (flat < minFlat) continue;
+      for (const [band, found] of energies.entries()) {
+        const variance = median(found.subarray(0, flat)) / medianOverMean(bandCounts[band]);
+        points[band].push({ value: sum / flat, variance, weight: flat });
       }
     }
     if (points[0].length === 0) break;
+    const before = line;
     line = points.map(fitLine).reduce((one, other) => (heightAt(other, 0.5) < heightAt(one, 0.5) ? other : one));
+    if (line.dark === before?.dark && line.bright === before.bright) break;
   }
   return line ?? { dark: 0, bright: 0 };
 };

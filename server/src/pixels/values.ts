@@ -27,42 +27,42 @@ const greatestCommonDivisor = (one: number, other: number): number =>
   other === 0 ? one : greatestCommonDivisor(other, one % other);
 
 /** Values shared by far more pixels than the values that occur beside them: noise never leaves such a spike. */
-const spikes = (histogram: Uint32Array, levels: readonly number[], total: number): number[] =>
-  levels.filter((level, index) => {
+const spikes = (histogram: Uint32Array, levels: readonly number[], total: number): number[] => {
+  const least = Math.max(8, total / 1000);
+  return levels.filter((level, index) => {
+    if (histogram[level] <= least) return false;
     const beside = [...levels.slice(Math.max(0, index - 4), index), ...levels.slice(index + 1, index + 5)];
-    return histogram[level] > Math.max(8, total / 1000, 3 * Math.max(...beside.map((other) => histogram[other])));
+    return histogram[level] > 3 * Math.max(...beside.map((other) => histogram[other]));
   });
+};
 
 /** The smallest step along both axes that meets at most `most` of `columns`·`rows` positions. */
-export const strideFor = (columns: number, rows: number, most: number): number => {
+const strideFor = (columns: number, rows: number, most: number): number => {
   let stride = 1;
   while (Math.ceil(columns / stride) * Math.ceil(rows / stride) > most) stride++;
   return stride;
 };
 
+/** Share of the pixels, but those at values set `aside`, that equal the pixel to the right or the one below, whichever is more. */
 const shareAlike = (
   { samples, width, height, channels, channel }: Plane,
   stride: number,
-  aside: readonly number[],
+  aside: Uint8Array,
 ): number => {
-  const shares = [
-    { right: 1, down: 0 },
-    { right: 0, down: 1 },
-  ].map(({ right, down }) => {
-    const step = (down * width + right) * channels;
-    let pairs = 0;
-    let alike = 0;
-    for (let y = 0; y + down < height; y += stride) {
-      for (let x = 0; x + right < width; x += stride) {
-        const index = (y * width + x) * channels + channel;
-        if (aside.includes(samples[index])) continue;
-        pairs++;
-        if (samples[index] === samples[index + step]) alike++;
-      }
+  let pixels = 0;
+  let right = 0;
+  let below = 0;
+  for (let y = 0; y + 1 < height; y += stride) {
+    for (let x = 0; x + 1 < width; x += stride) {
+      const index = (y * width + x) * channels + channel;
+      const value = samples[index];
+      if (aside[value] === 1) continue;
+      pixels++;
+      if (samples[index + channels] === value) right++;
+      if (samples[index + width * channels] === value) below++;
     }
-    return pairs === 0 ? 0 : alike / pairs;
-  });
-  return Math.max(...shares);
+  }
+  return pixels === 0 ? 0 : Math.max(right, below) / pixels;
 };
 
 /** Surveys at most about a million pixels, evenly spread. */
@@ -70,13 +70,10 @@ export const surveyValues = (plane: Plane): Values => {
   const { samples, width, height, channels, channel } = plane;
   const stride = strideFor(width, height, maxPixels);
   const histogram = new Uint32Array(fullScale + 1);
-  let total = 0;
   for (let y = 0; y < height; y += stride) {
-    for (let x = 0; x < width; x += stride) {
-      histogram[samples[(y * width + x) * channels + channel]]++;
-      total++;
-    }
+    for (let x = 0; x < width; x += stride) histogram[samples[(y * width + x) * channels + channel]]++;
   }
+  const total = Math.ceil(width / stride) * Math.ceil(height / stride);
   const levels: number[] = [];
   let median = -1;
   let step = 0;
@@ -84,7 +81,7 @@ export const surveyValues = (plane: Plane): Values => {
   for (let value = 0; value <= fullScale; value++) {
     if (histogram[value] === 0) continue;
     levels.push(value);
-    step = greatestCommonDivisor(value - levels[0], step);
+    if (step !== 1) step = greatestCommonDivisor(value - levels[0], step);
     counted += histogram[value];
     if (median < 0 && 2 * counted >= total) median = value;
   }
@@ -93,6 +90,8 @@ export const surveyValues = (plane: Plane): Values => {
   const ends = levels.length < 3 ? [] : [levels[0], levels[levels.length - 1]].filter((value) => blank[value] === 1);
   const clipped = [...new Set([0, fullScale, ...ends])].reduce((sum, value) => sum + histogram[value], 0);
   const painted = levels.filter((value) => value > 0 && value < fullScale && blank[value] === 1);
+  const aside = new Uint8Array(fullScale + 1);
+  for (const value of [0, fullScale, ...painted.slice(0, 2), ...painted.slice(-2)]) aside[value] = 1;
   return {
     median,
     step,
@@ -100,6 +99,6 @@ export const surveyValues = (plane: Plane): Values => {
     blank,
     clippedShare: clipped / total,
     paintedShare: painted.reduce((sum, value) => sum + histogram[value], 0) / total,
-    alikeShare: shareAlike(plane, stride, [0, fullScale, ...painted.slice(0, 2), ...painted.slice(-2)]),
+    alikeShare: shareAlike(plane, stride, aside),
   };
 };
