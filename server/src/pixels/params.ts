@@ -1,4 +1,5 @@
 import type { Params } from "../engines/engine";
+import type { Samples } from "../images/image";
 import type { Noise } from "./noise";
 import type { Plane } from "./tiles";
 
@@ -8,43 +9,52 @@ export interface ValueRange {
   readonly high: number;
 }
 
+/** The first sample from `index` on, `step` apart, that is below `low` or above `high`; the samples' end where none is. */
+const nextOutside = (samples: Samples, index: number, step: number, { low, high }: ValueRange): number => {
+  let next = index;
+  while (next < samples.length && samples[next] >= low && samples[next] <= high) next += step;
+  return next;
+};
+
+/** The lowest and the highest of a pixel's eight neighbours, or as many as it has. */
+const rangeAround = ({ samples, width, height, channels, channel }: Plane, x: number, y: number): ValueRange => {
+  let low = 65535;
+  let high = 0;
+  for (let row = Math.max(0, y - 1); row <= Math.min(height - 1, y + 1); row++) {
+    for (let column = Math.max(0, x - 1); column <= Math.min(width - 1, x + 1); column++) {
+      if (row === y && column === x) continue;
+      const value = samples[(row * width + column) * channels + channel];
+      low = Math.min(low, value);
+      high = Math.max(high, value);
+    }
+  }
+  return { low, high };
+};
+
 /**
  * The page's lowest and highest value, single dead and hot pixels aside: each pixel counts only as far as the most
  * extreme of its eight neighbours backs it, so that an inclusion of two pixels is within the range and one alone is not.
  */
-export const valueRange = ({ samples, width, height, channels, channel }: Plane): ValueRange => {
-  let low = 65535;
-  let high = 0;
-  let lowest = 65535;
-  let highest = 0;
-  /** The most extreme neighbour; none on a page of one pixel. */
-  const backing = (x: number, y: number, extreme: (one: number, other: number) => number): number | undefined => {
-    let best: number | undefined;
-    for (let row = Math.max(0, y - 1); row <= Math.min(height - 1, y + 1); row++) {
-      for (let column = Math.max(0, x - 1); column <= Math.min(width - 1, x + 1); column++) {
-        if (row === y && column === x) continue;
-        const value = samples[(row * width + column) * channels + channel];
-        best = best === undefined ? value : extreme(best, value);
-      }
-    }
-    return best;
-  };
-  let index = channel;
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++, index += channels) {
-      const value = samples[index];
-      if (value > high) {
-        if (value > highest) highest = value;
-        high = Math.max(high, Math.min(value, backing(x, y, Math.max) ?? value));
-      }
-      if (value < low) {
-        if (value < lowest) lowest = value;
-        low = Math.min(low, Math.max(value, backing(x, y, Math.min) ?? value));
-      }
-    }
+export const valueRange = (plane: Plane): ValueRange => {
+  const { samples, width, channels, channel } = plane;
+  let backed: ValueRange = { low: 65535, high: 0 };
+  let all = backed;
+  for (
+    let index = nextOutside(samples, channel, channels, backed);
+    index < samples.length;
+    index = nextOutside(samples, index + channels, channels, backed)
+  ) {
+    const value = samples[index];
+    const pixel = (index - channel) / channels;
+    const around = rangeAround(plane, pixel % width, Math.floor(pixel / width));
+    all = { low: Math.min(all.low, value), high: Math.max(all.high, value) };
+    backed = {
+      low: Math.min(backed.low, Math.max(value, around.low)),
+      high: Math.max(backed.high, Math.min(value, around.high)),
+    };
   }
   // Where no two neighbours are alike, as on two pixels, there is nothing to set aside.
-  return low <= high ? { low, high } : { low: lowest, high: highest };
+  return backed.low <= backed.high ? backed : all;
 };
 
 /**
