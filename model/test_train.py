@@ -13,8 +13,9 @@ import numpy
 import torch
 
 from network import Network, grow, stored_network
+from phantoms import DOSES, FAMILIES
 from samples import Random
-from train import HOLD_UNTIL, WARM_UP_ITERATIONS, rate_at, shape_of
+from train import HOLD_UNTIL, WARM_UP_ITERATIONS, rate_at, shape_of, watched
 
 TRAIN = Path(__file__).with_name("train.py")
 
@@ -85,6 +86,13 @@ class Training(unittest.TestCase):
     def test_bfloat16_trains_weights_of_float32(self) -> None:
         subprocess.run(of_length(self.folder, 1, "--bf16"), stdout=subprocess.DEVNULL, check=True)
         self.assertEqual({weight.dtype for weight in self.checkpoint()["network"].values()}, {torch.float32})
+
+
+class Watching(unittest.TestCase):
+    def test_phantoms_need_no_folder(self) -> None:
+        pictures, noises = watched("phantoms")
+        self.assertEqual([picture.group for picture in pictures], list(FAMILIES))
+        self.assertEqual([noise.name for noise in noises], list(DOSES))
 
 
 class Schedule(unittest.TestCase):

@@ -161,6 +161,7 @@ def work(rank: int, arguments: argparse.Namespace, network: Network, counter, st
             "seconds": round(now.seconds),
             "images": len(bank),
             "loss": lost.item() / max(steps, 1),
+            "megapixels_per_second": steps * arguments.pixels / 1e6 / (time.monotonic() - saved),
         }
         for pictures in to_watch:
             row |= pictures.measured(average)
