@@ -1,13 +1,15 @@
-import { createHash } from "node:crypto";
+import { createHash, type Hash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { type FileHandle, open, rm } from "node:fs/promises";
 
-/** A file that grows at its end, and of which earlier bytes may still be set. */
+/** A file that grows at its end, and of which bytes that were reserved are written last. */
 export interface ResultFile {
   /** Bytes appended so far. */
   readonly size: () => number;
   append(bytes: Uint8Array): Promise<void>;
-  overwrite(bytes: Uint8Array, at: number): Promise<void>;
+  /** Appends bytes that `fill` will replace: the hash then waits for the whole file, which is read once more. */
+  reserve(bytes: Uint8Array): Promise<void>;
+  fill(bytes: Uint8Array, at: number): Promise<void>;
   /** Closes the file and says what is in it. */
   finish(): Promise<{ bytes: number; sha256: string }>;
   /** Closes and removes the file; does nothing the second time. */
@@ -21,10 +23,23 @@ const writeFully = async (handle: FileHandle, bytes: Uint8Array, at: number): Pr
   }
 };
 
+const hashOf = async (path: string, size: number): Promise<string> => {
+  const hash = createHash("sha256");
+  let bytes = 0;
+  for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 })) {
+    hash.update(chunk);
+    bytes += chunk.length;
+  }
+  if (bytes !== size) throw new Error(`Expected ${size} bytes in the written file but found ${bytes}.`);
+  return hash.digest("hex");
+};
+
 /** Opens `path` anew at the first byte. */
 export const resultFile = (path: string): ResultFile => {
   let opened: Promise<FileHandle> | undefined;
   let size = 0;
+  /** Of what was appended; undefined once bytes are reserved. */
+  let hash: Hash | undefined = createHash("sha256");
   const handle = (): Promise<FileHandle> => {
     opened ??= open(path, "w");
     return opened;
@@ -34,24 +49,22 @@ export const resultFile = (path: string): ResultFile => {
     opened = undefined;
     await (await closing)?.close();
   };
+  const append = async (bytes: Uint8Array): Promise<void> => {
+    await writeFully(await handle(), bytes, size);
+    hash?.update(bytes);
+    size += bytes.length;
+  };
   return {
     size: () => size,
-    append: async (bytes) => {
-      await writeFully(await handle(), bytes, size);
-      size += bytes.length;
+    append,
+    reserve: (bytes) => {
+      hash = undefined;
+      return append(bytes);
     },
-    overwrite: async (bytes, at) => writeFully(await handle(), bytes, at),
+    fill: async (bytes, at) => writeFully(await handle(), bytes, at),
     finish: async () => {
       await close();
-      // A TIFF's first bytes are known last, so that the hash has to wait for the whole file.
-      const hash = createHash("sha256");
-      let bytes = 0;
-      for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 })) {
-        hash.update(chunk);
-        bytes += chunk.length;
-      }
-      if (bytes !== size) throw new Error(`Expected ${size} bytes in the written file but found ${bytes}.`);
-      return { bytes, sha256: hash.digest("hex") };
+      return { bytes: size, sha256: hash?.digest("hex") ?? (await hashOf(path, size)) };
     },
     abort: async () => {
       await close().catch(() => {}); // What could not be opened needs no closing.

@@ -25,6 +25,15 @@ const mostBytes = (header: ImageHeader): number =>
     return sum + bytes * 1.001 + (page.height + 8) * 64 + texts + 4096;
   }, 0);
 
+/** Bytes that all samples take where none are compressed; else undefined. */
+const plainBytes = ({ pages }: ImageHeader): number | undefined =>
+  pages.some(({ compressed }) => compressed)
+    ? undefined
+    : pages.reduce((sum, { width, height, channels, bits }) => sum + width * height * channels * (bits / 8), 0);
+
+/** Directories start on even bytes: TIFF 6.0, section 2. */
+const toEven = (offset: number): number => offset + (offset % 2);
+
 /** Rows `from` to `to` as bytes of the file: 8 bit narrowed, differenced where it helps, in the file's byte order. */
 const encodeRows = (samples: Samples, page: PageHeader, from: number, to: number, littleEndian: boolean): Buffer => {
   const { channels } = page;
@@ -72,6 +81,8 @@ export const tiffEncoder = (file: ResultFile, header: ImageHeader, provenance: P
   const big = header.container === "bigtiff" || mostBytes(header) > classicMaxBytes;
   const make = entriesOf({ littleEndian, big });
   const written: WrittenPage[] = [];
+  const startBytes = make.start(0).length;
+  const plain = plainBytes(header);
 
   const directoryEntries = ({ page, rowsPerStrip, offsets, byteCounts }: WrittenPage): TiffEntry[] => {
     const encoding = page.textEncoding ?? "utf8";
@@ -106,7 +117,10 @@ export const tiffEncoder = (file: ResultFile, header: ImageHeader, provenance: P
 
   return {
     writePage: async (samples, page) => {
-      if (file.size() === 0) await file.append(make.start(0));
+      if (file.size() === 0) {
+        // It says where the directories are, which is known beforehand where nothing is compressed.
+        await (plain === undefined ? file.reserve(make.start(0)) : file.append(make.start(toEven(startBytes + plain))));
+      }
       const rowBytes = page.width * page.channels * (page.bits / 8);
       const rowsPerStrip = Math.min(page.height, Math.max(1, Math.floor(stripBytes / rowBytes)));
       const offsets: number[] = [];
@@ -125,14 +139,13 @@ export const tiffEncoder = (file: ResultFile, header: ImageHeader, provenance: P
       written.push({ page, rowsPerStrip, offsets, byteCounts });
     },
     finish: async () => {
-      // Directories start on even bytes: TIFF 6.0, section 2.
-      if (file.size() % 2 === 1) await file.append(Buffer.alloc(1));
+      await file.append(Buffer.alloc(toEven(file.size()) - file.size()));
       const first = file.size();
       for (const [index, page] of written.entries()) {
         await file.append(make.directory(directoryEntries(page), file.size(), index === written.length - 1));
       }
       if (!big && file.size() > classicMaxBytes) throw new RangeError("Expected a classic TIFF to stay below 4 GiB.");
-      await file.overwrite(make.start(first), 0);
+      if (plain === undefined) await file.fill(make.start(first), 0);
     },
   };
 };

@@ -143,6 +143,12 @@ describe("createImageWriter for TIFF", () => {
     expect(layout && "offsets" in layout.blocks && layout.blocks.offsets.count).toBe(3);
   });
 
+  it("has its directories behind plain samples, on an even byte", async () => {
+    const plain = page({ bits: 8, compressed: false, width: 5, height: 5 });
+    const bytes = readFileSync(await write({ container: "tiff", littleEndian: true, pages: [plain] }));
+    expect(bytes.readUInt32LE(4)).toBe(8 + 25 + 1);
+  });
+
   it("leaves plain what was plain, all pages in one piece as ImageJ reads them", async () => {
     const pages = [
       page({ compressed: false, width: 3, height: 3, bits: 8 }),
