@@ -106,20 +106,28 @@ export const sampleBlocks = (plane: Plane, { blank }: Pick<Values, "blank">): Bl
   const energies = counts.map(() => new Float64Array(maxBlocks));
   /** The sum of a block's pixels, then its place among those found: as one number, so that one plain sort orders them. */
   const order = new Float64Array(maxBlocks);
-  const block = new Float64Array(side * side);
+  const pixels = new Float64Array(side * side);
   const sums = new Float64Array(counts.length + 1);
   let found = 0;
   for (let top = 0; top + side <= height; top += down) {
     for (let left = 0; left + side <= width; left += across) {
-      const sum = readBlock(plane, left, top, blank, block);
+      const sum = readBlock(plane, left, top, blank, pixels);
       if (sum === undefined) continue;
-      sumSquares(block, sums);
+      sumSquares(pixels, sums);
       for (let band = 0; band < counts.length; band++) energies[band][found] = sums[band] / counts[band];
       order[found] = sum * maxBlocks + found;
       found++;
     }
   }
-  const sorted = order.subarray(0, found).sort();
-  const [low, ...bands] = energies.map((energy) => sorted.map((place) => energy[place % maxBlocks]));
-  return { mean: sorted.map((place) => Math.floor(place / maxBlocks) / side ** 2), low, bands };
+  order.subarray(0, found).sort();
+  const mean = new Float64Array(found);
+  const [low, ...bands] = energies.map(() => new Float64Array(found));
+  for (let block = 0; block < found; block++) {
+    const total = Math.floor(order[block] / maxBlocks);
+    const place = order[block] - total * maxBlocks;
+    mean[block] = total / side ** 2;
+    low[block] = energies[0][place];
+    for (let band = 0; band < bands.length; band++) bands[band][block] = energies[band + 1][place];
+  }
+  return { mean, low, bands };
 };

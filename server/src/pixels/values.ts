@@ -65,14 +65,22 @@ const shareAlike = (
   return pixels === 0 ? 0 : Math.max(right, below) / pixels;
 };
 
-/** Surveys at most about a million pixels, evenly spread. */
-export const surveyValues = (plane: Plane): Values => {
-  const { samples, width, height, channels, channel } = plane;
-  const stride = strideFor(width, height, maxPixels);
+/** How many pixels have each value. */
+const countValues = ({ samples, width, height, channels, channel }: Plane, stride: number): Uint32Array => {
   const histogram = new Uint32Array(fullScale + 1);
   for (let y = 0; y < height; y += stride) {
-    for (let x = 0; x < width; x += stride) histogram[samples[(y * width + x) * channels + channel]]++;
+    const end = (y + 1) * width * channels;
+    for (let index = y * width * channels + channel; index < end; index += stride * channels)
+      histogram[samples[index]]++;
   }
+  return histogram;
+};
+
+/** Surveys at most about a million pixels, evenly spread. */
+export const surveyValues = (plane: Plane): Values => {
+  const { width, height } = plane;
+  const stride = strideFor(width, height, maxPixels);
+  const histogram = countValues(plane, stride);
   const total = Math.ceil(width / stride) * Math.ceil(height / stride);
   const levels: number[] = [];
   let median = -1;
