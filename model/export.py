@@ -45,7 +45,7 @@ HALF_LOSS_DB = 0.02
 
 
 def load_denoiser(weights: Path) -> Denoiser:
-    network = stored_network(torch.load(weights, weights_only=True))
+    network = stored_network(torch.load(weights, map_location="cpu", weights_only=True))
     return Denoiser(network).eval().requires_grad_(False)
 
 

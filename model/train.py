@@ -153,7 +153,7 @@ def work(rank: int, arguments: argparse.Namespace, network: Network, counter, st
     def save() -> None:
         bank.look()
         now = progress()
-        replaced(arguments.run / "weights.pt", average.state_dict())
+        replaced(arguments.run / "weights.pt", {key: weight.cpu() for key, weight in average.state_dict().items()})
         kept = {"network": network.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state_dict()}
         replaced(arguments.run / "checkpoint.pt", {**now._asdict(), **kept})
         row = {
@@ -240,7 +240,7 @@ def main() -> None:
         network.load_state_dict(state["network"])
         print(f"going on at iteration {state['iteration']}", flush=True)
     elif arguments.start:
-        grow(network, torch.load(arguments.start, weights_only=True))
+        grow(network, torch.load(arguments.start, map_location="cpu", weights_only=True))
     network.to(memory_format=torch.channels_last)
     counter = multiprocessing.get_context("spawn").Value("q", state.get("iteration", 0))
     if arguments.workers == 1:
