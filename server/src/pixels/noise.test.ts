@@ -117,6 +117,14 @@ describe("estimateNoise", () => {
     }
   });
 
+  it("finds the same in memory that threads share, and leaves it as it is", () => {
+    const page = withNoise(phantom(size, size), 0, 1e-4, 13);
+    const shared = new Uint16Array(new SharedArrayBuffer(page.byteLength));
+    shared.set(page);
+    expect(estimate(shared)).toEqual(estimate(page));
+    expect(shared).toEqual(page);
+  });
+
   it("reads one channel of interleaved samples", () => {
     const grey = withNoise(phantom(size, size), 0, 1e-4, 11);
     const rgb = Uint16Array.from({ length: 3 * grey.length }, (_, index) =>
