@@ -4,7 +4,6 @@ import { readModel } from "../../server/src/engines/metadata";
 import { decodePage } from "../../server/src/images/decode";
 import { readImageHeader } from "../../server/src/images/header";
 import { createImageWriter } from "../../server/src/images/writer";
-import { blend } from "../../server/src/pixels/blend";
 import { denoisePage } from "../../server/src/pixels/denoisePage";
 import { estimateNoise, varianceLsb } from "../../server/src/pixels/noise";
 import { valueRange } from "../../server/src/pixels/params";
@@ -48,8 +47,8 @@ const once = async (
   const after = { ...plane, samples: await timed(spent, "copy of the page", () => samples.slice()) };
   const tiles = [...tilesOf(plan)];
   const cut = await timed(spent, "cut into tiles", () => tiles.map((tile) => cutTile(plane, tile)));
-  await timed(spent, "blend and paste", () => {
-    for (const [index, tile] of tiles.entries()) pasteCore(after, tile, blend(cut[index], cut[index], 1));
+  await timed(spent, "paste", () => {
+    for (const [index, tile] of tiles.entries()) pasteCore(after, tile, cut[index]);
   });
   const varianceAt = varianceLsb(noise);
   await timed(spent, "quality report", () =>
