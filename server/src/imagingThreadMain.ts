@@ -1,10 +1,17 @@
-import { parentPort } from "node:worker_threads";
+import { setPriority } from "node:os";
+import { parentPort, workerData } from "node:worker_threads";
 import type { TileEngine } from "./engines/engine";
 import { decodePage } from "./images/decode";
 import { createImageWriter } from "./images/writer";
 import { type Failure, failureOf, type RunOrder, type Said, type Told } from "./imagingThreads";
 import { pagesDenoiser } from "./jobs/denoisePages";
 import { denoisePage } from "./pixels/denoisePage";
+
+/** Added to the niceness of threads for whose work nobody waits. */
+const patience = 10;
+// Of this thread alone, on Linux; elsewhere it would be the whole process's.
+// Source: https://man7.org/linux/man-pages/man2/setpriority.2.html, BUGS
+if (workerData === "patient" && process.platform === "linux") setPriority(patience);
 
 const denoisePages = pagesDenoiser({ decodePage, denoisePage, createImageWriter });
 
@@ -38,6 +45,7 @@ const begin = (run: number, order: RunOrder): void => {
   denoisePages({
     ...order,
     engine: { ...order.engine, denoise },
+    urgent: workerData === "urgent",
     signal: stopping.signal,
     onTile: () => say({ run, tileDone: true }),
   })

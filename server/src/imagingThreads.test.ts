@@ -59,6 +59,7 @@ const argsOf = async (change: Partial<PagesArgs> = {}): Promise<PagesArgs> => ({
   options: { strength: 0.5 },
   software: "ddn test",
   engine: halving(),
+  urgent: false,
   signal: new AbortController().signal,
   onTile: () => {},
   ...change,
@@ -104,6 +105,14 @@ describe("imaging threads", () => {
       await new Promise(setImmediate);
     }
     expect((await all).length).toBe(5);
+  });
+
+  it("serve who waits for the answer while all others are busy", async () => {
+    const some = createImagingThreads(1, join(__dirname, "testing/mortalImagingThread.ts"));
+    const busy = some.denoisePages(await argsOf({ software: "busy" }));
+    const { bytes } = await some.denoisePages(await argsOf({ urgent: true }));
+    expect(bytes).toBeGreaterThan(0);
+    await Promise.all([some.close(), expect(busy).rejects.toThrow("has ended")]);
   });
 
   it("hand on what is wrong with the image", async () => {

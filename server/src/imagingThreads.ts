@@ -53,25 +53,26 @@ export interface ImagingThreads {
 /**
  * Decoding, estimating, cutting, pasting, judging and encoding in threads of their own, since heartbeats, health and
  * requests must go on meanwhile. The engine stays here: tiles come and go without being copied. A thread that ends
- * fails its runs, each of which can be tried again, and is followed by another.
- * @param count of threads; each has several runs under way while others wait for the engine
+ * fails its runs, each of which can be tried again, and is followed by another. Who waits for an answer is served by other
+ * threads than who does not: a large image keeps one busy for a tenth of a second at a time.
+ * @param count of threads of each kind; each has several runs under way while others wait for the engine
  * @param program of each thread
  */
 export const createImagingThreads = (
   count: number,
   program = join(__dirname, `imagingThreadMain${extname(__filename)}`),
 ): ImagingThreads => {
-  const threads: Thread[] = [];
+  const threads: Record<"urgent" | "patient", Thread[]> = { urgent: [], patient: [] };
   let closed = false;
   let lastRun = 0;
 
-  const start = (): Thread => {
-    const worker = startThread(program);
+  const start = (kind: keyof typeof threads): Thread => {
+    const worker = startThread(program, kind);
     const thread: Thread = { worker, runs: new Map() };
     const lose = (cause?: unknown): void => {
-      const lost = threads.indexOf(thread);
+      const lost = threads[kind].indexOf(thread);
       if (lost === -1) return;
-      threads.splice(lost, 1, ...(closed ? [] : [start()]));
+      threads[kind].splice(lost, 1, ...(closed ? [] : [start(kind)]));
       for (const run of thread.runs.values()) run.lose(cause);
     };
     worker.on("message", (said: Said) => thread.runs.get(said.run)?.hear(said));
@@ -80,12 +81,15 @@ export const createImagingThreads = (
     worker.unref();
     return thread;
   };
-  for (let index = 0; index < count; index++) threads.push(start());
+  for (const kind of ["urgent", "patient"] as const) {
+    for (let index = 0; index < count; index++) threads[kind].push(start(kind));
+  }
 
-  const denoisePages: Imaging["denoisePages"] = ({ engine, signal, onTile, ...order }) =>
+  const denoisePages: Imaging["denoisePages"] = ({ engine, urgent, signal, onTile, ...order }) =>
     new Promise<DenoisedPages>((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
-      const { worker, runs } = threads.reduce((one, other) => (other.runs.size < one.runs.size ? other : one));
+      const those = threads[urgent ? "urgent" : "patient"];
+      const { worker, runs } = those.reduce((one, other) => (other.runs.size < one.runs.size ? other : one));
       lastRun += 1;
       const run = lastRun;
       const failed = new AbortController();
@@ -128,7 +132,7 @@ export const createImagingThreads = (
     denoisePages,
     close: async () => {
       closed = true;
-      await Promise.all(threads.map(({ worker }) => worker.terminate()));
+      await Promise.all(Object.values(threads).flatMap((those) => those.map(({ worker }) => worker.terminate())));
     },
   };
 };

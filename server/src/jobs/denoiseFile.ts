@@ -86,6 +86,7 @@ export const denoiseFile = async (
       options,
       software,
       engine,
+      urgent,
       signal,
       onTile,
     });

@@ -47,6 +47,7 @@ const start = (image: ImageHeader, change: Partial<PageSteps> = {}) => {
     options: { strength: 1 },
     software: "",
     engine: testEngine,
+    urgent: false,
     signal: stop.signal,
     onTile: () => {},
   };

@@ -3,7 +3,7 @@ import type { ImageHeader, Samples } from "../images/image";
 import { inOrder } from "../images/inOrder";
 import type { ImageWriter, Provenance } from "../images/writer";
 import type { DenoisedPage, DenoisePageArgs } from "../pixels/denoisePage";
-import type { DenoisedPages, Imaging, PagesArgs } from "./imaging";
+import type { DenoisedPages, Imaging } from "./imaging";
 
 /** The steps of a page; the tests bring their own. */
 export interface PageSteps {
@@ -31,7 +31,7 @@ export const memoryOfPages = (header: ImageHeader): number =>
 /** Denoises a file page by page, a few at once, in no more memory than `memoryOfPages`. */
 export const pagesDenoiser =
   ({ decodePage, denoisePage, createImageWriter }: PageSteps): Imaging["denoisePages"] =>
-  async ({ inputPath, outputPath, header, options, software, engine, signal, onTile }: PagesArgs) => {
+  async ({ inputPath, outputPath, header, options, software, engine, signal, onTile }) => {
     const timings = { decodeMs: 0, inferMs: 0, encodeMs: 0 };
     const failure = new AbortController();
     const stop = AbortSignal.any([signal, failure.signal]);

@@ -11,6 +11,8 @@ export interface PagesArgs {
   readonly software: string;
   /** Is given each tile's image for good. */
   readonly engine: TileEngine;
+  /** Whether somebody waits for the answer. */
+  readonly urgent: boolean;
   readonly signal: AbortSignal;
   /** Called once for each tile (`countTiles`) of each page. */
   readonly onTile: () => void;
