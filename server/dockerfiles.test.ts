@@ -169,15 +169,8 @@ describe.each(["config.pbtxt", "config.tensorrt.pbtxt"])("%s", (file) => {
     ]);
   });
 
-  it("refuses what it cannot take in time rather than keep it", () => {
-    const [batching] = messages(config, "dynamic_batching");
-    const [policy] = messages(batching, "default_queue_policy");
-    expect(Object.fromEntries(policy)).toEqual({
-      timeout_action: "REJECT",
-      default_timeout_microseconds: "20000000",
-      allow_timeout_override: "true",
-      max_queue_size: "64",
-    });
+  it("leaves batches to the server: Triton's own batcher may oversleep a request by half a second", () => {
+    expect(messages(config, "dynamic_batching")).toEqual([]);
   });
 
   it("computes on the GPU", () => {
