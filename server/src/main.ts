@@ -44,7 +44,7 @@ const main = async (): Promise<void> => {
   const { region, queueUrl, deadLetterQueueUrl } = settings;
   const log = pino({ base: { instance: settings.instance } });
   const { s3, sqs } = createClients(region);
-  const { denoisePages } = createImagingThreads(availableParallelism());
+  const { denoisePages } = createImagingThreads(Math.min(settings.concurrency, availableParallelism()));
   const server = await startServer({
     settings,
     store: createObjectStore(s3),
