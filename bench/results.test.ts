@@ -17,7 +17,7 @@ describe("the results", () => {
       "# Benchmarks",
       "Measured on 2026-11-23; alternatives in turns, 3 rounds of 10 s.",
       "- 2 cores\n- Node 20",
-      "Medians, with the least and the most of all runs in parentheses. How each row is measured: [README.md](README.md).",
+      "Medians, with the least and the most of all runs in parentheses. How each row is measured, and why a goal is missed: [README.md](README.md).",
       "## The row one",
       expect.stringContaining("| a request | 1.00 ms (1.00–2.00) | 3 |"),
       "`npm run bench -- --only one`",

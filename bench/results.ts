@@ -25,7 +25,7 @@ export const resultsDocument = (
     ...(quick ? ["**A quick run: it shows that every row runs. The figures mean nothing.**"] : []),
     `Measured on ${date.toISOString().slice(0, 10)}; alternatives in turns, ${rounds} rounds of ${seconds} s.`,
     machine.map((line) => `- ${line}`).join("\n"),
-    "Medians, with the least and the most of all runs in parentheses. How each row is measured: [README.md](README.md).",
+    "Medians, with the least and the most of all runs in parentheses. How each row is measured, and why a goal is missed: [README.md](README.md).",
     ...results.map(section),
   ]
     .join("\n\n")
