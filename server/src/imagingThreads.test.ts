@@ -152,7 +152,7 @@ describe("imaging threads", () => {
     expect(existsSync(args.outputPath)).toBe(false);
   });
 
-  it("fail what a lost one had under way, and are as many as before", async () => {
+  it("F23 fail what a lost one had under way, and are as many as before", async () => {
     const stuck: TileEngine = { ...testEngine, denoise: () => new Promise(() => {}) };
     const mortal = createImagingThreads(1, join(__dirname, "testing/mortalImagingThread.ts"));
     const [doomed, besides] = [await argsOf({ software: "mortal" }), await argsOf({ engine: stuck })];
