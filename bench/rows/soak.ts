@@ -55,7 +55,7 @@ const mixedLoad = (platform: Platform, goOn: () => boolean): Promise<Loaded<unkn
   };
   const sync = (index: number) => infer(index % 3 === 0 ? "plate.png" : "small.tif");
   const queued = (index: number) => {
-    if (index % 7 === 6) return refusedWith("image_corrupt", queue("broken.tif"));
+    if (index % 7 === 6) return refusedWith("image_unsupported", queue("broken.tif"));
     if (index % 5 === 4) return cancelled(index);
     return index % 3 === 2 ? queue("stack.tif") : queue("large.tif", `large-${index % 5}.tif`);
   };
