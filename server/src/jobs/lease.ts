@@ -25,8 +25,6 @@ export interface Lease {
   stop(why: RunStopped["why"]): void;
   /** Changes the record; written within a second or so. */
   update(change: (job: Job) => Job): void;
-  /** Whether the record was written within a second or so: nobody can have taken the job over since. */
-  isFresh(): boolean;
   /** Writes the record now; after it nobody else had taken the job. @throws RunStopped when fenced or cancelled, UpstreamError */
   confirm(): Promise<void>;
   /** Writes the record a last time, whatever stopped the run. @returns whether the record was still ours */
@@ -74,12 +72,11 @@ export const holdLease = (
   const write = async (change?: (job: Job) => Job): Promise<boolean> => {
     for (;;) {
       const next = change === undefined ? job : change(job);
-      const sent = performance.now();
       const written = await records.replace(next, etag);
       if (written !== undefined) {
         if (change !== undefined) job = next;
         etag = written;
-        lastWrite = sent;
+        lastWrite = performance.now();
         return true;
       }
       const stored = await records.read(job.id);
@@ -148,7 +145,6 @@ export const holdLease = (
       pending = true;
       if (!beating) schedule(Math.max(0, lastWrite + times.recordEvery - performance.now()));
     },
-    isFresh: () => performance.now() - lastWrite < times.recordEvery,
     confirm: async () => {
       stopping.signal.throwIfAborted();
       await inTurn(() => write());

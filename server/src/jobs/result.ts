@@ -20,20 +20,20 @@ const tries = 20;
  * When the object there turns out to be this very job's, that is the result: the put, or another run of the job, was through.
  * @param before what stood there when the run began
  * @param lease confirmed after each look at what stands there: a worker whose job was taken over meanwhile either learns
- * it or meets what the other wrote. A record written just now, which is too young to be taken over, is as good
+ * it or meets what the other wrote
  */
 export const putResult = async (
   store: ObjectStore,
   target: ResultTarget,
   file: Omit<Upload, "condition">,
   before: ObjectHead | undefined,
-  lease: Pick<Lease, "isFresh" | "confirm" | "signal">,
+  lease: Pick<Lease, "confirm" | "signal">,
 ): Promise<JobResult> => {
   const { bucket, key, jobId } = target;
   const metadata = { ...file.metadata, [jobMetadata]: jobId, [sha256Metadata]: file.sha256 };
   let standing = before;
   for (let attempt = 1; attempt <= tries; attempt++) {
-    if (attempt > 1 || !lease.isFresh()) await lease.confirm();
+    await lease.confirm();
     const condition = standing === undefined ? ({ absent: true } as const) : { etag: standing.etag };
     const written = await store.upload(bucket, key, { ...file, metadata, condition }, lease.signal);
     if (written !== "conflict") return { bytes: file.bytes, ...written, sha256: file.sha256 };

@@ -509,8 +509,8 @@ describe("run", () => {
     const times = { recordEvery: 3_600_000, heartbeat: 3_600_000 };
     await runOne(world.worker("one", { times, before: (call) => void calls.push(call) }));
     const writes = calls.filter(({ action }) => action === "writeText");
-    // Taken and ended; the record is still so fresh when the result is put that nobody can have the job.
-    expect(writes.map(({ body }) => JSON.parse(body ?? "").status)).toEqual(["running", "succeeded"]);
+    // Taken, confirmed before the result is put, ended.
+    expect(writes.map(({ body }) => JSON.parse(body ?? "").status)).toEqual(["running", "running", "succeeded"]);
   });
 
   it("renews record and visibility while a tile takes long", async () => {
@@ -545,8 +545,6 @@ describe("run", () => {
     world.putInput("a.tif", "pixels");
     const id = world.submitToQueue("a.tif");
     const worker = world.worker("one", {
-      // A record is taken over when it is old, which is why it is written once more before the result is put.
-      times: { recordEvery: 0 },
       onTile: (done) => {
         if (done === 2) world.writeJob({ ...world.job(id), ...other });
       },
