@@ -261,6 +261,17 @@ describe("a body's length", () => {
     expect(`${answer}`).toMatch(/^HTTP\/1.1 411 .*<Code>MissingContentLength</s);
   });
 
+  it("is waited for on no expectation but 100-continue, and S3 says so in XML", async () => {
+    const { host, port } = new URL(s3.url);
+    const socket = connect(Number(port), "127.0.0.1");
+    socket.write(`PUT /${Bucket}/n.tif HTTP/1.1\r\nhost: ${host}\r\nexpect: wonders\r\ncontent-length: 2\r\n\r\n`);
+    const [answer] = await once(socket, "data");
+    expect(`${answer}`).toMatch(
+      /^HTTP\/1.1 417 .*connection: close.*<Code>ExpectationFailed<\/Code>.*<RequestId>[0-9A-F]{16}</is,
+    );
+    socket.destroy();
+  });
+
   it("is kept by what is stored: a body that breaks off leaves what was there", async () => {
     await client.send(new PutObjectCommand({ Bucket, Key: "broken.tif", Body: "old" }));
     const url = await getSignedUrl(

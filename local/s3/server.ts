@@ -3,6 +3,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { closeServer } from "../closeServer";
 import { AuthenticationError, authenticate } from "../sigv4";
 import { defaultMaxSignatureAgeMs, type S3Config } from "./config";
 import { answerPreflight, corsHeaders } from "./cors";
@@ -92,7 +93,6 @@ const answer = async (
   stores: Stores,
   config: S3Config,
 ): Promise<void> => {
-  response.setHeader("x-amz-request-id", randomBytes(8).toString("hex").toUpperCase());
   if (request.method === "OPTIONS") return answerPreflight(request, response, config.corsOrigins);
   const cors = corsHeaders(request.headers.origin, request.method, config.corsOrigins);
   for (const [name, value] of Object.entries(cors)) response.setHeader(name, value);
@@ -104,20 +104,30 @@ const answer = async (
   await route(request, response, identity, stores, config);
 };
 
+/** Node would answer 417 without a body; S3's errors are XML, whatever their status. */
+const unmet = async (): Promise<never> => {
+  throw new S3Error(417, "ExpectationFailed", "The expectation given in the Expect header could not be met.");
+};
+
 /** Serves the two buckets on 127.0.0.1, as strict as AWS where the platform depends on it. */
 export const startS3 = async (config: S3Config): Promise<RunningS3> => {
   const stores = await openStores(config.directory);
-  const handle = (request: IncomingMessage, response: ServerResponse): void => {
-    answer(request, response, stores, config)
-      .catch((error) => refuse(request, response, error))
-      .catch(() => response.destroy());
-  };
+  const handleWith =
+    (act: (request: IncomingMessage, response: ServerResponse) => Promise<void>) =>
+    (request: IncomingMessage, response: ServerResponse): void => {
+      response.setHeader("x-amz-request-id", randomBytes(8).toString("hex").toUpperCase());
+      act(request, response)
+        .catch((error) => refuse(request, response, error))
+        .catch(() => response.destroy());
+    };
+  const handle = handleWith((request, response) => answer(request, response, stores, config));
   const server = createServer(
     { requestTimeout: requestTimeoutMs, headersTimeout: headersTimeoutMs, keepAliveTimeout: keepAliveMs },
     handle,
   );
   // The operation itself says "100 Continue", once it knows that it wants the body.
   server.on("checkContinue", handle);
+  server.on("checkExpectation", handleWith(unmet));
   server.setTimeout(silenceMs);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject).listen(config.port, "127.0.0.1", resolve);
@@ -131,15 +141,9 @@ export const startS3 = async (config: S3Config): Promise<RunningS3> => {
   pruning.unref();
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    close: () =>
-      new Promise((resolve) => {
-        clearInterval(pruning);
-        const cut = setTimeout(() => server.closeAllConnections(), closeGraceMs);
-        server.close(() => {
-          clearTimeout(cut);
-          resolve();
-        });
-        server.closeIdleConnections();
-      }),
+    close: () => {
+      clearInterval(pruning);
+      return closeServer(server, closeGraceMs);
+    },
   };
 };

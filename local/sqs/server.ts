@@ -91,6 +91,17 @@ const asQueueError = (error: unknown): QueueError => {
   return new QueueError("InternalFailure", "The request failed; the reason is in the queue service's own log.", 500);
 };
 
+const refuse = (response: ServerResponse, problem: QueueError, headers: Record<string, string> = {}): void =>
+  answer(
+    response,
+    problem.status,
+    { __type: `${namespaceOf(problem.type)}#${problem.type}`, message: problem.message },
+    { "x-amzn-query-error": `${problem.queryCode};${problem.status < 500 ? "Sender" : "Receiver"}`, ...headers },
+  );
+
+/** Node would answer 417 without a body; SQS's errors are JSON, whatever their status. */
+const expectationFailed = new QueueError("ExpectationFailed", "The expectation given in Expect could not be met.", 417);
+
 const queueSettings = ({ queues, visibilitySeconds = 60, maxReceiveCount = 100 }: SqsConfig): QueueSettings[] => [
   {
     name: queues.queue,
@@ -160,15 +171,11 @@ export const startSqs = async (
   const server = createServer((request, response) => {
     handle(request, response).catch((error: unknown) => {
       const problem = asQueueError(error);
-      answer(
-        response,
-        problem.status,
-        { __type: `${namespaceOf(problem.type)}#${problem.type}`, message: problem.message },
-        { "x-amzn-query-error": `${problem.queryCode};${problem.status < 500 ? "Sender" : "Receiver"}` },
-      );
+      refuse(response, problem);
       if (problem.status >= 500) onFailure(error);
     });
   });
+  server.on("checkExpectation", (_request, response) => refuse(response, expectationFailed, { connection: "close" }));
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(config.port, "127.0.0.1", resolve);

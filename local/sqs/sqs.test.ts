@@ -1,6 +1,8 @@
 // Does not prove: how AWS orders, samples or delays messages across its hosts; this queue is one process.
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -499,6 +501,16 @@ describe("queues and actions", () => {
   it("finds a queue by its name", async () => {
     const { QueueUrl } = await clientOf("operator").send(new GetQueueUrlCommand({ QueueName: "ddn-jobs" }));
     expect(QueueUrl).toBe(sqs.queueUrl);
+  });
+
+  it("meet no expectation but 100-continue, and say so in JSON", async () => {
+    const socket = connect(Number(new URL(sqs.url).port), "127.0.0.1");
+    socket.write("POST / HTTP/1.1\r\nhost: h\r\nexpect: wonders\r\ncontent-length: 2\r\n\r\n");
+    const [answer] = await once(socket, "data");
+    expect(`${answer}`).toMatch(
+      /^HTTP\/1.1 417 .*x-amzn-query-error: ExpectationFailed;Sender.*connection: close.*\{"__type":"com.amazonaws.sqs#ExpectationFailed",/is,
+    );
+    socket.destroy();
   });
 
   it("says that another queue does not exist", async () => {
