@@ -40,7 +40,7 @@ const joinedHeaders = (rawHeaders: readonly string[]): Record<string, string> =>
   const headers: Record<string, string> = {};
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
     const name = rawHeaders[index].toLowerCase();
-    headers[name] = name in headers ? `${headers[name]},${rawHeaders[index + 1]}` : rawHeaders[index + 1];
+    headers[name] = Object.hasOwn(headers, name) ? `${headers[name]},${rawHeaders[index + 1]}` : rawHeaders[index + 1];
   }
   return headers;
 };
