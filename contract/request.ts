@@ -50,7 +50,7 @@ const parseJobRequest = (body: unknown, at: string): Checked<JobRequest> => {
 };
 
 /** The text of a body as a JSON object; refuses an empty one, one too large, and one of another type. */
-export const parseJsonBody = (text: string, contentType: string | undefined): Checked<Record<string, unknown>> => {
+const parseJsonBody = (text: string, contentType: string | undefined): Checked<Record<string, unknown>> => {
   const bytes = new TextEncoder().encode(text).length;
   if (bytes > maxBodyBytes) {
     return refused(

@@ -40,7 +40,7 @@ export interface PingSettings {
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The most that one PUT to S3 can carry. Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html */
-export const defaultMaxBytes = 5 * 1024 ** 3;
+const defaultMaxBytes = 5 * 1024 ** 3;
 
 const text = (env: Environment, name: string): string => {
   const value = env[name];

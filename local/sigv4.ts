@@ -3,7 +3,7 @@ import type { IncomingMessage } from "node:http";
 import type { AccessKey, TwinRole } from "./access";
 
 export interface AuthenticationOptions {
-  readonly service: "s3" | "sqs" | "sns" | "execute-api";
+  readonly service: "s3" | "sqs" | "execute-api";
   readonly region: string;
   readonly keys: readonly AccessKey[];
   /** The clock; default the machine's. */

@@ -14,7 +14,6 @@ export interface GuardedRequest {
   readonly open: boolean;
 }
 
-/** Headers and message of a refusal. */
 interface Refusal {
   readonly status: 401 | 403;
   readonly headers?: Readonly<Record<string, string>>;

@@ -6,7 +6,7 @@ import { document, element, text } from "./xml";
 
 const maxKeysLimit = 1000;
 
-export interface ListingQuery {
+interface ListingQuery {
   readonly prefix: string;
   /** Empty for none. */
   readonly delimiter: string;
@@ -18,9 +18,9 @@ export interface ListingQuery {
 }
 
 /** A line of a listing: an object, or a prefix that several share. */
-export type ListingItem = { readonly name: string; readonly object?: Listed };
+type ListingItem = { readonly name: string; readonly object?: Listed };
 
-export interface ListingPage {
+interface ListingPage {
   readonly items: readonly ListingItem[];
   readonly truncated: boolean;
 }
@@ -28,7 +28,7 @@ export interface ListingPage {
 /** S3 sorts by UTF-8 bytes; JavaScript's own order differs beyond the basic plane. */
 const byBytes = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
 
-export const pageOf = (objects: Iterable<Listed>, query: ListingQuery): ListingPage => {
+const pageOf = (objects: Iterable<Listed>, query: ListingQuery): ListingPage => {
   const { prefix, delimiter, startAfter, resumeAfter, maxKeys } = query;
   const items = new Map<string, ListingItem>();
   for (const object of objects) {

@@ -37,7 +37,7 @@ export type Listed = Pick<Version, "key" | "bytes" | "etag" | "lastModified">;
 
 const dayMs = 86_400_000;
 /** How long a version is kept after another took its place, as the buckets' lifecycle rules say. */
-export const noncurrentMs = (key: string): number => (key.startsWith(platformPrefix) ? 1 : 7) * dayMs;
+const noncurrentMs = (key: string): number => (key.startsWith(platformPrefix) ? 1 : 7) * dayMs;
 
 const versionIdPattern = /^[0-9a-f]{32}$/;
 export const isVersionId = (value: string): boolean => versionIdPattern.test(value);
