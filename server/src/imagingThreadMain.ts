@@ -45,7 +45,6 @@ const begin = (run: number, order: RunOrder): void => {
   denoisePages({
     ...order,
     engine: { ...order.engine, denoise },
-    urgent: workerData === "urgent",
     signal: stopping.signal,
     onTile: () => say({ run, tileDone: true }),
   })

@@ -16,6 +16,7 @@ import type { PagesArgs } from "./jobs/imaging";
 import { denoisePage } from "./pixels/denoisePage";
 import { phantom, withNoise } from "./pixels/testPages";
 import { countTiles } from "./pixels/tiles";
+import { gate } from "./testing/gate";
 import { testEngine } from "./testing/world";
 
 const { path, save } = testFolder();
@@ -85,26 +86,18 @@ describe("imaging threads", () => {
   });
 
   it("have several files under way at a time", async () => {
-    const asked: (() => void)[] = [];
-    const denoise: Engine["denoise"] = async ({ image }) => {
-      await new Promise<void>((resolve) => asked.push(resolve));
-      return image;
-    };
-    const all = Promise.all(
-      Array.from({ length: 5 }, async () => threads.denoisePages(await argsOf({ engine: { ...testEngine, denoise } }))),
-    );
-    const pages = (await argsOf()).header.pages.length;
-    let answered = 0;
-    const total = 5 * pages * countTiles({ width: size, height: size, channels: 1 }, testEngine.model);
-    while (asked.length < 5) await new Promise(setImmediate);
-    while (answered < total) {
-      for (const answer of asked.splice(0)) {
-        answer();
-        answered += 1;
-      }
-      await new Promise(setImmediate);
-    }
-    expect((await all).length).toBe(5);
+    const all = gate();
+    const asking = new Set<number>();
+    const files = Array.from({ length: 5 }, async (_, file) => {
+      const denoise: Engine["denoise"] = async ({ image }) => {
+        asking.add(file);
+        if (asking.size === 5) all.open();
+        await all.opened;
+        return image;
+      };
+      return threads.denoisePages(await argsOf({ engine: { ...testEngine, denoise } }));
+    });
+    expect(await Promise.all(files)).toHaveLength(5);
   });
 
   it("serve who waits for the answer while all others are busy", async () => {
@@ -152,14 +145,34 @@ describe("imaging threads", () => {
     expect(existsSync(args.outputPath)).toBe(false);
   });
 
-  it("F23 fail what a lost one had under way, and are as many as before", async () => {
-    const stuck: TileEngine = { ...testEngine, denoise: () => new Promise(() => {}) };
+  it("F23 fail what a lost one had under way, ask the engine for no more of it, and are as many as before", async () => {
+    const asked = gate();
+    const signals: (AbortSignal | undefined)[] = [];
+    const denoise: Engine["denoise"] = (_tile, _params, signal) => {
+      signals.push(signal);
+      asked.open();
+      return new Promise(() => {});
+    };
     const mortal = createImagingThreads(1, join(__dirname, "testing/mortalImagingThread.ts"));
-    const [doomed, besides] = [await argsOf({ software: "mortal" }), await argsOf({ engine: stuck })];
+    const doomed = await argsOf({ software: "mortal" });
+    const besides = await argsOf({ engine: { ...testEngine, denoise } });
     const lost = "The thread that worked on the image has ended.";
-    const both = [mortal.denoisePages(besides), mortal.denoisePages(doomed)];
-    for (const each of both) await expect(each).rejects.toThrow(lost);
+    const stuck = expect(mortal.denoisePages(besides)).rejects.toThrow(lost);
+    await asked.opened;
+    await expect(mortal.denoisePages(doomed)).rejects.toThrow(lost);
+    await stuck;
+    expect(signals.every((signal) => signal?.aborted)).toBe(true);
     expect((await mortal.denoisePages(await argsOf())).bytes).toBeGreaterThan(0);
     await mortal.close();
+  });
+
+  it("F23 that cannot even begin are begun anew for each file, not again and again", async () => {
+    const begun = save("");
+    const program = save(`require("node:fs").appendFileSync(${JSON.stringify(begun)}, "."); process.exit(1);`);
+    const broken = createImagingThreads(1, program);
+    for (let file = 0; file < 5; file++) {
+      await expect(broken.denoisePages(await argsOf())).rejects.toThrow("has ended");
+    }
+    expect(readFileSync(begun, "utf8").length).toBeLessThanOrEqual(2 + 5);
   });
 });

@@ -6,7 +6,7 @@ import type { DenoisedPages, Imaging, PagesArgs } from "./jobs/imaging";
 import { startThread } from "./thread";
 
 /** A file's run, as it can be told to another thread. */
-export type RunOrder = Pick<PagesArgs, "inputPath" | "outputPath" | "header" | "options" | "software"> & {
+export type RunOrder = Omit<PagesArgs, "engine" | "signal" | "onTile"> & {
   readonly engine: Omit<TileEngine, "denoise">;
 };
 
@@ -53,8 +53,8 @@ export interface ImagingThreads {
 /**
  * Decoding, estimating, cutting, pasting, judging and encoding in threads of their own, since heartbeats, health and
  * requests must go on meanwhile. The engine stays here: tiles come and go without being copied. A thread that ends
- * fails its runs, each of which can be tried again, and is followed by another. Who waits for an answer is served by other
- * threads than who does not: a large image keeps one busy for a tenth of a second at a time.
+ * fails its runs, each of which can be tried again; the next run finds another in its place. Who waits for an answer is served
+ * by other threads than who does not: a large image keeps one busy for a tenth of a second at a time.
  * @param count of threads of each kind; each has several runs under way while others wait for the engine
  * @param program of each thread
  */
@@ -63,16 +63,13 @@ export const createImagingThreads = (
   program = join(__dirname, `imagingThreadMain${extname(__filename)}`),
 ): ImagingThreads => {
   const threads: Record<"urgent" | "patient", Thread[]> = { urgent: [], patient: [] };
-  let closed = false;
   let lastRun = 0;
 
   const start = (kind: keyof typeof threads): Thread => {
     const worker = startThread(program, kind);
     const thread: Thread = { worker, runs: new Map() };
     const lose = (cause?: unknown): void => {
-      const lost = threads[kind].indexOf(thread);
-      if (lost === -1) return;
-      threads[kind].splice(lost, 1, ...(closed ? [] : [start(kind)]));
+      threads[kind] = threads[kind].filter((one) => one !== thread);
       for (const run of thread.runs.values()) run.lose(cause);
     };
     worker.on("message", (said: Said) => thread.runs.get(said.run)?.hear(said));
@@ -81,15 +78,20 @@ export const createImagingThreads = (
     worker.unref();
     return thread;
   };
-  for (const kind of ["urgent", "patient"] as const) {
-    for (let index = 0; index < count; index++) threads[kind].push(start(kind));
-  }
+  /** As many as there should be: those that ended are followed by others. */
+  const threadsOf = (kind: keyof typeof threads): readonly Thread[] => {
+    while (threads[kind].length < count) threads[kind].push(start(kind));
+    return threads[kind];
+  };
+  threadsOf("urgent");
+  threadsOf("patient");
 
-  const denoisePages: Imaging["denoisePages"] = ({ engine, urgent, signal, onTile, ...order }) =>
+  const denoisePages: Imaging["denoisePages"] = ({ engine, signal, onTile, ...order }) =>
     new Promise<DenoisedPages>((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
-      const those = threads[urgent ? "urgent" : "patient"];
-      const { worker, runs } = those.reduce((one, other) => (other.runs.size < one.runs.size ? other : one));
+      const { worker, runs } = threadsOf(order.urgent ? "urgent" : "patient").reduce((one, other) =>
+        other.runs.size < one.runs.size ? other : one,
+      );
       lastRun += 1;
       const run = lastRun;
       const failed = new AbortController();
@@ -121,7 +123,11 @@ export const createImagingThreads = (
           else if ("ended" in said) end(() => resolve(said.ended));
           else end(() => reject(stopped.aborted ? stopped.reason : errorOf(said.failure)));
         },
-        lose: (cause) => end(() => reject(new Error("The thread that worked on the image has ended.", { cause }))),
+        lose: (cause) => {
+          // Nobody is there to take the tiles that the engine still has.
+          failed.abort(new Error("The thread that worked on the image has ended.", { cause }));
+          end(() => reject(stopped.reason));
+        },
       });
       signal.addEventListener("abort", stop, { once: true });
       const { model, concurrency, pixelsInFlight } = engine;
@@ -131,7 +137,6 @@ export const createImagingThreads = (
   return {
     denoisePages,
     close: async () => {
-      closed = true;
       await Promise.all(Object.values(threads).flatMap((those) => those.map(({ worker }) => worker.terminate())));
     },
   };

@@ -33,6 +33,9 @@ export interface DenoisedPages {
 export interface Imaging {
   readImageHeader(path: string, limits: ImageLimits): Promise<ImageHeader>;
   countTiles(page: Pick<PageHeader, "width" | "height" | "channels">, model: Model): number;
-  /** @throws ImageError for the image, EngineError for the engine, the signal's reason when aborted; the result's file is gone then */
+  /**
+   * @throws ImageError for the image, EngineError for the engine, the signal's reason when aborted; the result's file is gone
+   * then. Error when the thread that worked on it was lost.
+   */
   denoisePages(args: PagesArgs): Promise<DenoisedPages>;
 }
