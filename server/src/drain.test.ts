@@ -5,21 +5,13 @@ import { afterEach, describe, expect, it } from "vitest";
 import { type Job, serviceKey } from "../../contract/job";
 import { startServer } from "./server";
 import { loadSettings } from "./settings";
+import { gate } from "./testing/gate";
 import { createWorld, longPolling, testEngine, testImaging } from "./testing/world";
 
 const drains: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const drain of drains.splice(0)) await drain();
 });
-
-/** A promise and the means to resolve it. */
-const gate = () => {
-  let open = (): void => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { open, opened };
-};
 
 const start = async (
   world: ReturnType<typeof createWorld>,

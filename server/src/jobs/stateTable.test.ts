@@ -4,18 +4,10 @@ import { describe, expect, it } from "vitest";
 import { cancelRequested, type Job, taken } from "../../../contract/job";
 import { jobIdForUpload } from "../../../contract/jobId";
 import { EngineError } from "../engines/engine";
+import { gate } from "../testing/gate";
 import { type Call, createWorld, type TestWorker, tilesPerPage } from "../testing/world";
 
 const request = (file = "a.tif") => ({ file, output: file, options: { strength: 1 } });
-
-/** A promise and the means to resolve it. */
-const gate = () => {
-  let open = (): void => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { open, opened };
-};
 
 const recordWrites = (calls: readonly Call[], status: string) =>
   calls.filter(({ action, body }) => action === "writeText" && body?.includes(`"status":"${status}"`));

@@ -1,19 +1,11 @@
 // Does not prove what a run does once it began (stateTable.test.ts).
 import { describe, expect, it } from "vitest";
 import type { JobQueue } from "../store/queue";
+import { gate } from "../testing/gate";
 import { createWorld, type TestWorker, type WorkerOptions } from "../testing/world";
 import { workQueue } from "./worker";
 
 const settled = () => new Promise(setImmediate);
-
-/** A promise and the means to resolve it. */
-const gate = () => {
-  let open = (): void => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { open, opened };
-};
 
 /** A worker's loop on a world; it ends by itself when the queue has nothing more to give. */
 const work = (
@@ -57,14 +49,11 @@ describe("workQueue", () => {
     const world = createWorld();
     world.putInput("a.tif", "pixels");
     world.submitToQueue("a.tif");
-    let ready = (): void => {};
-    const isReady = new Promise<void>((resolve) => {
-      ready = resolve;
-    });
-    const { worker, looping } = work(world, {}, () => isReady);
+    const ready = gate();
+    const { worker, looping } = work(world, {}, () => ready.opened);
     await settled();
     expect(world.messages[0].receives).toBe(0);
-    ready();
+    ready.open();
     await looping;
     await Promise.all(worker.runs.all().map((run) => run.done));
     expect(world.messages).toEqual([]);

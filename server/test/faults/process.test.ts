@@ -10,6 +10,7 @@ import sharp from "sharp";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type Job, jobKey, queuedJob } from "../../../contract/job";
 import { randomJobId } from "../../../contract/jobId";
+import { gate } from "../../src/testing/gate";
 import { engineAnswers, startServerProcess } from "../../src/testing/serverProcess";
 import { startTwin } from "../../src/testing/twin";
 import { type FaultProxy, type Passing, startFaultProxy } from "./faultProxy";
@@ -77,15 +78,6 @@ const isInput = ({ method, path }: Passing): boolean => method === "GET" && path
 const isResult = ({ method, path }: Passing): boolean => method === "PUT" && /^\/twin-out\/[^.]/.test(path);
 const isRecordRead = ({ method, path }: Passing): boolean =>
   method === "GET" && path.startsWith("/twin-out/.ddn/jobs/");
-
-/** A promise and the means to resolve it. */
-const gate = () => {
-  let open = (): void => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { open, opened };
-};
 
 describe("the server as a process", () => {
   it("F01 killed while it writes a result leaves the job to another, which writes it once", {

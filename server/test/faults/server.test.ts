@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { Job } from "../../../contract/job";
 import { jobIdForKey } from "../../../contract/jobId";
 import { EngineError } from "../../src/engines/engine";
+import { gate } from "../../src/testing/gate";
 import type { Passing } from "./faultProxy";
 import { eventually, type FaultyTwin, startFaultyTwin } from "./serverUnderFaults";
 
@@ -28,15 +29,6 @@ const start: FaultyTwin["start"] = async (options) => {
   const server = await twin.start(options);
   closing.push(server.drain);
   return server;
-};
-
-/** A promise and the means to resolve it. */
-const gate = () => {
-  let open = (): void => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { open, opened };
 };
 
 const isResult = ({ method, path }: Passing): boolean => method === "PUT" && /^\/twin-out\/[^.]/.test(path);
