@@ -4,8 +4,8 @@ import { UpstreamError } from "../store/upstream";
 import type { Lease } from "./lease";
 
 /** S3 metadata that names the job which wrote an object, and the SHA-256 of what it wrote. */
-export const jobMetadata = "ddn-job";
-export const sha256Metadata = "ddn-sha256";
+const jobMetadata = "ddn-job";
+const sha256Metadata = "ddn-sha256";
 
 export interface ResultTarget {
   readonly bucket: string;

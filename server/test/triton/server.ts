@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { freePorts } from "../../../local/processes";
 
 /** What setup.sh has put there, if it was run. */
 const folder = process.env.DDN_TRITON_HOME ?? join(__dirname, ".server");
@@ -31,18 +31,6 @@ export interface TestTriton {
   /** Ends it as an operator would, or at once, and waits until it is gone. */
   stop(signal?: "SIGTERM" | "SIGKILL"): Promise<void>;
 }
-
-const freePorts = async (count: number): Promise<number[]> => {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
-  await Promise.all(servers.map((server) => once(server, "listening")));
-  const found = servers.map((server) => {
-    const address = server.address();
-    if (address === null || typeof address === "string") throw new Error("no port");
-    return address.port;
-  });
-  await Promise.all(servers.map((server) => once(server.close(), "close")));
-  return found;
-};
 
 /**
  * Starts the real Triton and waits until it serves.
