@@ -91,19 +91,23 @@ class Fast(nn.Module):
 class Watched(NamedTuple):
     """Clean pictures whose PSNR is logged, and the noise they get; to watch a run, not to choose by."""
 
+    # As it was asked for.
+    name: str
     pictures: list[evaluate.Picture]
     noises: list[evaluate.Noise]
 
     def measured(self, network: Network) -> dict[str, float]:
         denoiser = Denoiser(network).float().to(network.head.weight.device)
         results = evaluate.measure(torch_runner(denoiser), self.pictures, self.noises)
-        return {noise.name: round(evaluate.mean_psnr(results, noise=noise.name), 3) for noise in self.noises}
+        means = {noise.name: evaluate.mean_psnr(results, noise=noise.name) for noise in self.noises}
+        return {f"{self.name} {noise}": round(psnr, 3) for noise, psnr in means.items()}
 
 
 def watched(what: str) -> Watched:
     if what == "phantoms":
-        return Watched(evaluate.phantom_pictures(1), evaluate.DOSES)
-    return Watched(evaluate.folder_pictures(Path(what)), [evaluate.white(sigma) for sigma in WATCHED_SIGMAS])
+        return Watched(what, evaluate.phantom_pictures(1), evaluate.DOSES)
+    whites = [evaluate.white(sigma) for sigma in WATCHED_SIGMAS]
+    return Watched(what, evaluate.folder_pictures(Path(what)), whites)
 
 
 def replaced(file: Path, content: object) -> None:
@@ -167,8 +171,12 @@ def work(rank: int, arguments: argparse.Namespace, network: Network, counter, st
             row |= pictures.measured(average)
         logged(arguments.run / "log.csv", row)
 
-    while (share := share_of(progress(), arguments)) < 1:
+    while True:
+        # Looked at and counted in one, or the last iteration would be taken by every worker that waits for it.
         with counter.get_lock():
+            share = share_of(progress(), arguments)
+            if share >= 1:
+                break
             counter.value += 1
         for group in optimizer.param_groups:
             group["lr"] = rate_at(share, counter.value, arguments.rate)
