@@ -7,8 +7,8 @@ from numpy.random import Generator
 from textures import Image, log_uniform, spectral, turned
 
 
-def tones(random: Generator, count: int) -> Image:
-    """Grey levels of objects: spread evenly, leaning to one end, or a few levels that repeat."""
+def tones(random: Generator, count: int) -> numpy.ndarray:
+    """Grey levels [count] of objects, 0-1: spread evenly, leaning to one end, or a few levels that repeat."""
     kind = random.random()
     if kind < 0.3:
         levels = random.uniform(0, 1, count)
@@ -20,8 +20,8 @@ def tones(random: Generator, count: int) -> Image:
     return numpy.clip(levels, 0, 1).astype(numpy.float32)
 
 
-def outline(random: Generator, radius: float) -> Image:
-    """A polygon of about this radius: ellipse, bar, smooth blob or splinter."""
+def outline(random: Generator, radius: float) -> numpy.ndarray:
+    """Corners [n, 2] in px around 0, 0 of a polygon of about this radius: ellipse, bar, smooth blob or splinter."""
     kind = random.random()
     if kind < 0.35:
         angles = numpy.linspace(0, 2 * numpy.pi, int(numpy.clip(6 + radius, 8, 60)), endpoint=False)
@@ -40,7 +40,10 @@ def outline(random: Generator, radius: float) -> Image:
 
 
 def leaf_labels(random: Generator, size: int) -> tuple[Image, int]:
-    """Dead leaves: objects over objects, their sizes a power law as in photographs (Lee, Mumford, Huang 2001)."""
+    """Which object each pixel shows, int32 from 0, the ground, and how many there are.
+
+    Dead leaves: objects over objects, their sizes a power law as in photographs (Lee, Mumford, Huang 2001).
+    """
     labels = numpy.zeros((size, size), numpy.float32)
     smallest, largest = log_uniform(random, 3, 24), random.uniform(0.2, 0.9) * size
     power = 1 - random.uniform(2.4, 3.2)

@@ -47,8 +47,8 @@ def spectral(random: Generator, size: int, slope: float, stretch: float = 0.0) -
     return standardised(numpy.fft.irfft2(white * amplitude, (size, size)))
 
 
-def profile(random: Generator, length: int, period: int) -> Image:
-    """One period of a random stripe profile, from sinus to hard-edged, repeated; or a profile that never repeats."""
+def profile(random: Generator, length: int, period: int) -> numpy.ndarray:
+    """Values [length]: one period of a random stripe profile, from sinus to hard-edged, repeated; or a profile that never repeats."""
     kind = random.random()
     phase = numpy.arange(length, dtype=numpy.float32) / period
     if kind < 0.35:

@@ -47,7 +47,9 @@ def before(x: str, sigma: str) -> list[NodeProto]:
 
 def after(x: str, sigma: str, answer: str, predicts: str) -> list[NodeProto]:
     """What is noise in x is taken from the stored samples, so that what is none comes back as it was."""
-    noise = make_node("Sub", [x, answer], ["noise"]) if predicts == "clean" else make_node("Identity", [answer], ["noise"])
+    noise = (
+        make_node("Sub", [x, answer], ["noise"]) if predicts == "clean" else make_node("Identity", [answer], ["noise"])
+    )
     return [
         noise,
         make_node("Mul", [sigma, "sigmas"], ["limit"]),
@@ -102,7 +104,9 @@ def main() -> None:
     parser.add_argument("output", type=Path)
     parser.add_argument("--name", required=True)
     parser.add_argument("--version", required=True)
-    parser.add_argument("--halo", type=int, required=True, help="pixels of context towards a neighbour, a multiple of 8")
+    parser.add_argument(
+        "--halo", type=int, required=True, help="pixels of context towards a neighbour, a multiple of 8"
+    )
     parser.add_argument("--tile-sizes", type=int, nargs="+", default=[64, 256, 512, 1024, 2048], help="multiples of 64")
     parser.add_argument("--predicts", choices=["clean", "noise"], default="clean")
     arguments = parser.parse_args()
