@@ -8,7 +8,7 @@ import { type RowResult, resultsDocument } from "./results";
 import type { Bench } from "./row";
 import { rows } from "./rows";
 
-const help = `Measures the platform on this machine and writes a table to bench/RESULTS.md.
+const help = `Measures the platform on this machine and writes a table to bench/RESULTS.md; of single rows to the terminal.
 
   npm run bench -- [--only ROW …] [--quick] [--rounds N] [--seconds N] [--soak-minutes N] [--out FILE] [--profile DIR]
 
@@ -18,7 +18,7 @@ ${rows.map(({ name, title }) => `                      ${name.padEnd(12)} ${titl
   --rounds N        how often each alternative is measured, in turns (default 5)
   --seconds N       of each measurement under load (default 10)
   --soak-minutes N  of the soak (default 30)
-  --out FILE        where the table goes, its graphs beside it (default bench/RESULTS.md; with --quick the terminal)
+  --out FILE        where the table goes, its graphs beside it (default bench/RESULTS.md; with --only or --quick the terminal)
   --profile DIR     leaves V8 profiles of the server there; it is slower meanwhile
   --help            shows this`;
 
@@ -79,7 +79,8 @@ const main = async (): Promise<void> => {
   }
   const { quick } = options;
   const chosen = options.only.length === 0 ? rows : rows.filter(({ name }) => options.only.includes(name));
-  const out = options.out ?? (quick ? undefined : join(__dirname, "RESULTS.md"));
+  const isWhole = !quick && options.only.length === 0;
+  const out = options.out ?? (isWhole ? join(__dirname, "RESULTS.md") : undefined);
   const folder = await mkdtemp(join(tmpdir(), "ddn-bench-"));
   const results = out === undefined ? folder : join(out, "..");
   await mkdir(results, { recursive: true });
