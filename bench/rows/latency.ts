@@ -1,4 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { errorOfJob } from "../../client/error";
 import { hasEnded, type Job } from "../../contract/job";
 import { writeNoisyImage } from "../images";
 import { closedLoop, type Loaded, withoutFailures } from "../load";
@@ -30,9 +31,13 @@ const askUnderLoad = async (platform: Platform, count: number): Promise<Loaded<J
   let measuring = true;
   /** One big job until it ended, or until nobody measures any more. */
   const runBig = async (index: number): Promise<void> => {
-    const { id } = await client.createJob({ file: "big.tif", output: `big-${index}.tif` });
-    while (measuring && !hasEnded(await client.job(id))) await pause(500);
-    if (!measuring) await client.cancel(id).catch(() => {});
+    let job = await client.createJob({ file: "big.tif", output: `big-${index}.tif` });
+    while (measuring && !hasEnded(job)) {
+      await pause(500);
+      job = await client.job(job.id);
+    }
+    if (job.status === "failed") throw errorOfJob(job);
+    if (!hasEnded(job)) await client.cancel(job.id).catch(() => {});
   };
   const load = closedLoop({ atATime: bigJobs, goOn: () => measuring, ask: runBig });
   try {
@@ -40,7 +45,7 @@ const askUnderLoad = async (platform: Platform, count: number): Promise<Loaded<J
     return await ask(platform, count);
   } finally {
     measuring = false;
-    await load;
+    withoutFailures(await load);
   }
 };
 
