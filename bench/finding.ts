@@ -1,6 +1,6 @@
 import type { Spread } from "./statistics";
 
-/** What is to be reached; `of` says what the limit was made of where it is not the issue's own number. */
+/** What is to be reached; `of` says what the limit was made of where it follows from other figures. */
 export interface Goal {
   readonly limit: number;
   readonly is: "at least" | "at most";

@@ -1,3 +1,4 @@
+import type { TestTriton } from "../../server/test/triton/server";
 import { type Platform, startPlatform } from "../platform";
 import type { Bench } from "../row";
 import { simulatorEnvironment, startSimulator } from "../simulator";
@@ -6,13 +7,13 @@ import { simulatorEnvironment, startSimulator } from "../simulator";
 export const withSimulatedGpu = async <T>(
   bench: Bench,
   megapixelsPerSecond: number,
-  work: (platform: Platform) => Promise<T>,
+  work: (platform: Platform, triton: TestTriton) => Promise<T>,
 ): Promise<T> => {
   const triton = await startSimulator(megapixelsPerSecond);
   try {
     const platform = await startPlatform(bench, simulatorEnvironment(triton));
     try {
-      return await work(platform);
+      return await work(platform, triton);
     } finally {
       await platform.close();
     }

@@ -2,12 +2,13 @@ import type { Finding, Goal } from "../finding";
 import { writeNoisyImage } from "../images";
 import { type Legacy, missingLegacy, startLegacy } from "../legacy";
 import { closedLoop, failuresOf } from "../load";
-import { type Platform, stagesOf, startPlatform } from "../platform";
+import { type Platform, stagesOf } from "../platform";
 import { cpuSeconds } from "../processes";
 import type { Bench, Row } from "../row";
-import { missingTriton, pixelsSent, simulatorEnvironment, startSimulator } from "../simulator";
+import { missingTriton, pixelsSent } from "../simulator";
 import { median, ratios, spreadOf } from "../statistics";
 import { written } from "../table";
+import { withSimulatedGpu } from "./simulated";
 
 const sides = [512, 2048] as const;
 const concurrencies = [1, 4, 16] as const;
@@ -154,33 +155,32 @@ const alternate = async (
   return findingsOf(cell, ours, theirs);
 };
 
-const run = async (rate: number, bench: Bench): Promise<Finding[]> => {
-  const triton = await startSimulator(rate);
-  const closing = [() => triton.stop()];
-  try {
-    const platform = await startPlatform(bench, simulatorEnvironment(triton));
-    closing.push(() => platform.close());
-    for (const side of sides) {
-      for (let index = 0; index < images; index++) {
-        const path = await writeNoisyImage(bench.folder, `${side}-${index}.tif`, [side, side], 1, index + 1);
-        await platform.upload(`${side}-${index}.tif`, path);
-      }
-    }
+const putImages = async (bench: Bench, platform: Platform, side: number): Promise<void> => {
+  for (let index = 0; index < images; index++) {
+    const path = await writeNoisyImage(bench.folder, `${side}-${index}.tif`, [side, side], 1, index + 1);
+    await platform.upload(`${side}-${index}.tif`, path);
+  }
+};
+
+const run = (rate: number, bench: Bench): Promise<Finding[]> =>
+  withSimulatedGpu(bench, rate, async (platform, triton) => {
+    for (const side of sides) await putImages(bench, platform, side);
     const missing = missingLegacy();
     if (missing !== undefined) bench.progress(`  ${missing}`);
     const legacy = missing === undefined ? await startLegacy(platform.twin, triton) : undefined;
-    if (legacy !== undefined) closing.push(() => legacy.stop());
     const findings: Finding[] = [];
-    for (const side of sides) {
-      for (const atATime of concurrencies) {
-        findings.push(...(await alternate({ rate, side, atATime }, bench, platform, legacy, triton.process.pid ?? 0)));
+    try {
+      for (const side of sides) {
+        for (const atATime of concurrencies) {
+          const cell = { rate, side, atATime };
+          findings.push(...(await alternate(cell, bench, platform, legacy, triton.process.pid ?? 0)));
+        }
       }
+    } finally {
+      await legacy?.stop();
     }
     return findings;
-  } finally {
-    for (const close of closing.reverse()) await close();
-  }
-};
+  });
 
 /** Images a second of ours and of the legacy server at a simulated GPU, and how busy it is kept. */
 export const simulatedGpu = (rate: number): Row => ({

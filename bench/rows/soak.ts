@@ -119,10 +119,8 @@ const run: Row["run"] = (bench) =>
   withSimulatedGpu(bench, megapixelsPerSecond, async (platform) => {
     await putImages(bench, platform);
     await platform.infer("small.tif");
-    const minutesPast = (
-      (start) => () =>
-        (performance.now() - start) / 60_000
-    )(performance.now());
+    const start = performance.now();
+    const minutesPast = (): number => (performance.now() - start) / 60_000;
     const goOn = (): boolean => minutesPast() < bench.soakMinutes;
     const loads = mixedLoad(platform, goOn);
     const all: Sample[] = [];
