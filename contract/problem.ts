@@ -87,6 +87,9 @@ export const refused = <T>(code: ProblemCode, detail: string): Checked<T> => ({
   problem: problem(code, detail),
 });
 
+/** A problem's `instance` where it is about a request and no job; `id` as in the logs. */
+export const requestInstance = (id: string): string => `urn:ddn:request:${id}`;
+
 /** A value as it may be shown in a `detail`: JSON, at most 64 characters of input. */
 export const quote = (value: unknown): string => {
   if (value === undefined) return "nothing";

@@ -1,5 +1,5 @@
 import { parseFileKey } from "./fileKey";
-import { type JobRequest, jobTimes } from "./job";
+import { type Job, type JobRequest, jobTimes } from "./job";
 import { type Checked, checked, expected, type Problem, problem, quote, refused } from "./problem";
 
 /** Requests that start jobs, checked the same way by the jobs Lambda and by the server. */
@@ -152,6 +152,10 @@ export const inputNotFound = (file: string): Problem =>
     "input_not_found",
     `Expected an uploaded file for \`file\` but there is none at ${quote(file)}. Upload it first, with the URL from GET /presign?mode=upload.`,
   );
+
+/** The problem of a job that ended before what was asked of it: a cancel, or its result. */
+export const jobEnded = (job: Job): Problem =>
+  problem("job_ended", `Expected a job that waits or runs but job ${job.id} is ${job.status}.`, `/jobs/${job.id}`);
 
 /** The problem of an Idempotency-Key that comes again with another request. */
 export const idempotencyConflict = (): Problem =>

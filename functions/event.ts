@@ -6,6 +6,7 @@ import {
   problem,
   problemContentType,
   refused,
+  requestInstance,
 } from "../contract/problem";
 
 /**
@@ -75,7 +76,7 @@ export const problemResult = (
   why: Problem,
   headers: Readonly<Record<string, string>> = {},
 ): ApiResult => {
-  const instance = why.instance ?? `urn:ddn:request:${event.requestContext.requestId}`;
+  const instance = why.instance ?? requestInstance(event.requestContext.requestId);
   return jsonResult(why.status, problem(why.code, why.detail, instance), {
     "content-type": problemContentType,
     ...(why.status === 503 ? { "retry-after": String(retryAfterSeconds) } : {}),

@@ -1,17 +1,14 @@
 import { S3Client } from "@aws-sdk/client-s3";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { cancelRequested, hasEnded, isJobId, type Job } from "../contract/job";
+import { type Checked, checked, expected, problem, problemStatus, quote, refused } from "../contract/problem";
 import {
-  type Checked,
-  checked,
-  expected,
-  type Problem,
-  problem,
-  problemStatus,
-  quote,
-  refused,
-} from "../contract/problem";
-import { parseIdempotencyKey, parseInferenceRequest, parseJobsRequest, parseWaitSeconds } from "../contract/request";
+  jobEnded,
+  parseIdempotencyKey,
+  parseInferenceRequest,
+  parseJobsRequest,
+  parseWaitSeconds,
+} from "../contract/request";
 import { type ApiEvent, type ApiResult, bodyText, header, jsonResult, problemResult } from "./event";
 import { lostRace, readJob, replaceJob, type StoredJob } from "./records";
 import { freshServices } from "./service";
@@ -78,9 +75,6 @@ const getJob = async (desk: Desk, event: ApiEvent): Promise<ApiResult> => {
   return jsonResult(200, job);
 };
 
-const ended = (job: Job): Problem =>
-  problem("job_ended", `Expected a job that waits or runs but job ${job.id} is ${job.status}.`, location(job));
-
 const deleteJob = async (desk: Desk, event: ApiEvent): Promise<ApiResult> => {
   let mine: Job | undefined;
   for (let tries = 0; tries < cancelTries; tries += 1) {
@@ -89,7 +83,7 @@ const deleteJob = async (desk: Desk, event: ApiEvent): Promise<ApiResult> => {
     const { job } = record.value;
     // A write whose answer was lost is met again here, as is the same wish of another caller.
     if (mine !== undefined && job.cancelRequestedAt === mine.cancelRequestedAt) return jsonResult(202, job);
-    if (hasEnded(job)) return problemResult(event, ended(job));
+    if (hasEnded(job)) return problemResult(event, jobEnded(job));
     if (job.cancelRequestedAt !== undefined && job.status !== "queued") return jsonResult(202, job);
     mine = cancelRequested(job, new Date());
     const written = await replaceJob(desk.s3, desk.settings.outBucket, record.value, mine);
@@ -120,7 +114,7 @@ const awaitEnd = async (desk: Desk, job: Job, deadlineMs: number): Promise<Job> 
 const outcome = (event: ApiEvent, job: Job): ApiResult => {
   const headers = { location: location(job) };
   if (job.status === "succeeded") return jsonResult(200, job, headers);
-  if (job.status !== "failed" || job.error === undefined) return problemResult(event, ended(job), headers);
+  if (job.status !== "failed" || job.error === undefined) return problemResult(event, jobEnded(job), headers);
   const { code, title, detail } = job.error;
   const why = { ...problem(code, detail, location(job)), title, status: problemStatus(code) };
   return problemResult(event, why, headers);

@@ -59,7 +59,21 @@ describe("POST /inference", () => {
     const answer = await post(build(), '{"file":"a.tif"}');
     expect(answer.statusCode).toBe(200);
     expect(answer.json()).toEqual({ ...job, status: "succeeded" });
-    expect(answer.headers.location).toBeUndefined();
+    expect(answer.headers).toMatchObject({ location: `/jobs/${job.id}`, "cache-control": "no-store" });
+  });
+
+  it("answers job_ended where the job was cancelled meanwhile", async () => {
+    const answer = await post(
+      build({ submit: async () => checked({ ...job, status: "cancelled" }) }),
+      '{"file":"a.tif"}',
+    );
+    expect(answer.statusCode).toBe(409);
+    expect(answer.headers.location).toBe(`/jobs/${job.id}`);
+    expect(answer.json()).toMatchObject({
+      code: "job_ended",
+      detail: `Expected a job that waits or runs but job ${job.id} is cancelled.`,
+      instance: `/jobs/${job.id}`,
+    });
   });
 
   it("answers 202 with Location when the job goes on", async () => {
@@ -208,7 +222,8 @@ describe("errors", () => {
     expect(answer.headers["content-type"]).toBe("application/problem+json");
     const body: Problem = answer.json();
     expect(body).toMatchObject({ type: `urn:ddn:problem:${code}`, status, code, detail });
-    expect(body.instance).toMatch(/^[0-9a-f-]{36}$/);
+    expect(body.instance).toMatch(/^urn:ddn:request:[0-9a-f-]{36}$/);
+    expect(answer.headers["cache-control"]).toBe("no-store");
   });
 
   it("names the allowed methods", async () => {
@@ -298,7 +313,11 @@ describe("requests that are not HTTP, or ask for more than that", () => {
     const answer = await talk(text);
     expect(answer.startsWith(status)).toBe(true);
     expect(answer).toContain("content-type: application/problem+json");
-    expect(JSON.parse(answer.slice(answer.indexOf("{")))).toMatchObject({ code, instance: expect.any(String) });
+    expect(JSON.parse(answer.slice(answer.indexOf("{")))).toMatchObject({
+      code,
+      instance: expect.stringMatching(/^urn:ddn:request:[0-9a-f-]{36}$/),
+    });
+    expect(answer).toContain("cache-control: no-store");
   });
 
   it("get a problem for an expectation that is not HTTP's, before the body that waits for it", async () => {

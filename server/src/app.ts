@@ -7,8 +7,21 @@ import Fastify, {
   LogController,
 } from "fastify";
 import type { Job } from "../../contract/job";
-import { expected, type Problem, type ProblemCode, problem, problemContentType } from "../../contract/problem";
-import { maxBodyBytes, parseIdempotencyKey, parseInferenceRequest, parseWaitSeconds } from "../../contract/request";
+import {
+  expected,
+  type Problem,
+  type ProblemCode,
+  problem,
+  problemContentType,
+  requestInstance,
+} from "../../contract/problem";
+import {
+  jobEnded,
+  maxBodyBytes,
+  parseIdempotencyKey,
+  parseInferenceRequest,
+  parseWaitSeconds,
+} from "../../contract/request";
 import { EngineError } from "./engines/engine";
 import type { Submit } from "./jobs/submit";
 import type { Metrics } from "./metrics";
@@ -38,14 +51,17 @@ const retryAfterSeconds: Partial<Record<ProblemCode, number>> = {
   draining: 1,
 };
 
+/** What is told of a job is true only now. */
+const uncached = { "cache-control": "no-store" };
+
 const bodyTooLarge = `Expected a body of at most ${maxBodyBytes} bytes but received more. Images travel by presigned URL, not through the API.`;
 
 const sendProblem = (reply: FastifyReply, why: Problem): FastifyReply => {
   const retryAfter = retryAfterSeconds[why.code];
   if (retryAfter !== undefined) reply.header("retry-after", retryAfter);
   // With a serializer of its own fastify adds no charset to the type.
-  reply.code(why.status).type(problemContentType).serializer(JSON.stringify);
-  return reply.send({ ...why, instance: why.instance ?? reply.request.id });
+  reply.code(why.status).headers(uncached).type(problemContentType).serializer(JSON.stringify);
+  return reply.send({ ...why, instance: why.instance ?? requestInstance(reply.request.id) });
 };
 
 /** The one table from what can go wrong while a request is served to what its caller is told. */
@@ -74,8 +90,9 @@ const rawProblem = (code: string | undefined): Problem => {
 
 /** An answer that fastify has no part in; the last on its connection, on which anything may follow. */
 const rawAnswer = (why: Problem) => {
-  const body = JSON.stringify({ ...why, instance: randomUUID() });
+  const body = JSON.stringify({ ...why, instance: requestInstance(randomUUID()) });
   const headers = {
+    ...uncached,
     "content-type": problemContentType,
     "content-length": Buffer.byteLength(body),
     connection: "close",
@@ -84,9 +101,10 @@ const rawAnswer = (why: Problem) => {
 };
 
 const answerJob = (reply: FastifyReply, job: Job): FastifyReply => {
-  if (job.status === "succeeded" || job.status === "cancelled") return reply.send(job);
   const location = `/jobs/${job.id}`;
-  reply.header("location", location);
+  reply.headers({ ...uncached, location });
+  if (job.status === "succeeded") return reply.send(job);
+  if (job.status === "cancelled") return sendProblem(reply, jobEnded(job));
   return job.error === undefined
     ? reply.code(202).send(job)
     : sendProblem(reply, problem(job.error.code, job.error.detail, location));
