@@ -942,7 +942,7 @@ describe("platform error", () => {
     expect(await answer).toMatchObject({ ok: true, value: { status: "succeeded", attempts: 2 } });
   });
 
-  it("on every attempt ends with attempts_exhausted instead of a sixth, and the message lies in the dead-letter queue", async () => {
+  it("F06 on every attempt ends with attempts_exhausted instead of a sixth, and the message lies in the dead-letter queue", async () => {
     const world = createWorld();
     world.putInput("a.tif", "pixels");
     const id = world.submitToQueue("a.tif");
