@@ -75,10 +75,7 @@ const writeModel = async (repository: string, name: string): Promise<void> => {
   const text = await readFile(path, "utf8");
   await writeFile(
     path,
-    text
-      .replaceAll("dims: [ 1, -1, -1 ]", "dims: [ 1, 1, -1, -1 ]")
-      .replaceAll("dims: [ 4 ]", "dims: [ 1, 4 ]")
-      .replace(/dynamic_batching.*\n/, ""),
+    text.replaceAll("dims: [ 1, -1, -1 ]", "dims: [ 1, 1, -1, -1 ]").replaceAll("dims: [ 4 ]", "dims: [ 1, 4 ]"),
   );
 };
 

@@ -80,7 +80,7 @@ const inferHead = (batch: Batch, milliseconds: number): Buffer => {
         { ...params, parameters: { binary_data_size: paramsLength } },
       ],
       outputs: [{ name, parameters: { binary_data: true } }],
-      // Microseconds that it may wait in the queue: Triton does not notice that a client has gone.
+      // Microseconds that it may wait where Triton queues tiles itself: it does not notice that a client has gone.
       parameters: { timeout: Math.ceil(milliseconds * 1000) },
     }),
   );
