@@ -107,7 +107,7 @@ export interface Client {
   cancel(id: string, options?: CallOptions): Promise<Job>;
   /** The job once it ended, well or not: {@link errorOfJob} tells. */
   waitForJob(id: string, options?: WaitOptions): Promise<Job>;
-  /** `POST /inference`: the finished job, or one still under way when it takes longer than the wait. A failed job throws. */
+  /** `POST /inference`: the finished job, or one still under way when it takes longer than the wait. A failed or cancelled one throws. */
   infer(request: DenoiseRequest, options?: InferOptions): Promise<Job>;
   /** Storage's answer, to be read as a stream, a Blob or bytes. */
   download(target: DownloadTarget, options?: CallOptions): Promise<Response>;
