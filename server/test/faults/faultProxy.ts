@@ -131,7 +131,8 @@ export const startFaultProxy = async (target: string): Promise<FaultProxy> => {
         return void request.resume();
       case "refused": {
         request.resume();
-        await once(request, "end");
+        // Who waits to be told to go on is refused without its body, as by S3.
+        if (request.headers.expect === undefined) await once(request, "end");
         const body = request.method === "HEAD" ? "" : errorBody(action, fault.code);
         response.writeHead(fault.status, { "content-length": Buffer.byteLength(body) }).end(body);
         return;

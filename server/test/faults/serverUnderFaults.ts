@@ -109,7 +109,9 @@ export const startFaultyTwin = async () => {
 
   const job = async (id: string): Promise<Job> => JSON.parse((await getObject(jobKey(id))).body.toString());
 
+  const inputs = new Map<string, string>();
   const putInput = async (file: string, text = `pixels of ${file}`): Promise<Job["input"]> => {
+    inputs.set(file, text);
     const put = new PutObjectCommand({ Bucket: buckets.in, Key: file, Body: text });
     return { bytes: Buffer.byteLength(text), etag: (await operator.s3.send(put)).ETag ?? "" };
   };
@@ -141,9 +143,9 @@ export const startFaultyTwin = async () => {
       return Messages.map(({ Body = "" }) => Body);
     },
     /** A job as `POST /jobs` leaves it: record and message. */
-    queueJob: async (file: string): Promise<string> => {
+    queueJob: async (file: string, text?: string): Promise<string> => {
       const request = { file, output: file, options: { strength: 1 } };
-      const record = queuedJob(randomJobId(), request, await putInput(file), new Date());
+      const record = queuedJob(randomJobId(), request, await putInput(file, text), new Date());
       await operator.s3.send(
         new PutObjectCommand({ Bucket: buckets.out, Key: jobKey(record.id), Body: JSON.stringify(record) }),
       );
@@ -166,7 +168,7 @@ export const startFaultyTwin = async () => {
         etag: ended.result?.etag,
         versionId: ended.result?.versionId,
         sha256: ended.result?.sha256,
-        pixels: `pixels of ${ended.file}`,
+        pixels: inputs.get(ended.file),
       });
       return ended;
     },

@@ -50,20 +50,28 @@ const halves: readonly Row[] = [
   ["F12", "half a body that says it is all", { kind: "shortened" }],
 ];
 
+const small = "pixels";
+/** Too many for one piece: a stream, which the SDK itself never sends twice. */
+const large = "pixels ".repeat(300_000);
+
 const table = Object.entries(operations).flatMap(([operation, matches]) =>
   [
     ...everywhere,
     ...(operation === "receiving a message" ? [] : unanswered),
     ...(operation.endsWith("message") ? [] : silence),
     ...(operation === "reading the input" ? halves : []),
-  ].map(([id, name, fault]) => [id, name, operation, fault, matches] as const),
+  ].flatMap(([id, name, fault]) =>
+    (operation === "reading the input" || operation === "writing the result" ? [small, large] : [small]).map(
+      (text) => [id, name, operation, text.length, fault, matches, text] as const,
+    ),
+  ),
 );
 
 describe("trouble that passes is sat out within the attempt", () => {
-  it.each(table)("%s %s twice on %s", async (_id, _name, _operation, fault, matches) => {
+  it.each(table)("%s %s twice on %s (an image of %i bytes)", async (_id, _name, _operation, _bytes, fault, matches, text) => {
     const { s3, sqs } = twin.faults;
     const injected = [s3, sqs].map((proxy) => proxy.inject(matches, fault, 2));
-    const job = await twin.expectSuccess(await twin.queueJob("a.tif"));
+    const job = await twin.expectSuccess(await twin.queueJob("a.tif", text));
     expect(job.attempts).toBe(1);
     await eventually(() => injected.reduce((sum, one) => sum + one.count(), 0)).toBe(2);
     await eventually(twin.countMessages).toBe(0);
