@@ -68,7 +68,7 @@ const table = Object.entries(operations).flatMap(([operation, matches]) =>
 );
 
 describe("trouble that passes is sat out within the attempt", () => {
-  it.each(table)("%s %s twice on %s (an image of %i bytes)", async (_id, _name, _operation, _bytes, fault, matches, text) => {
+  it.each(table)("%s %s twice on %s (%i bytes)", async (_id, _name, _operation, _bytes, fault, matches, text) => {
     const { s3, sqs } = twin.faults;
     const injected = [s3, sqs].map((proxy) => proxy.inject(matches, fault, 2));
     const job = await twin.expectSuccess(await twin.queueJob("a.tif", text));
