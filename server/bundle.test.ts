@@ -104,7 +104,9 @@ describe("the bundled server", () => {
       DDN_MODEL: path.join(app, "model.onnx"),
     });
     const healthz = async () => (await fetch(`${url}/healthz`)).json();
-    await expect.poll(healthz).toMatchObject({ code: "engine_unavailable", detail: "Triton cannot be reached." });
+    await expect
+      .poll(healthz, { timeout: 30_000 })
+      .toMatchObject({ code: "engine_unavailable", detail: "Triton cannot be reached." });
     await stop(server);
   });
 

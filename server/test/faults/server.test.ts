@@ -44,9 +44,7 @@ describe("messages", () => {
     // One more, after the end of all: it is deleted unseen.
     const deleted = twin.faults.sqs.seen.filter(isDeleted).length;
     await twin.sendMessage(JSON.stringify({ job: ids[0] }));
-    await expect
-      .poll(() => twin.faults.sqs.seen.filter(isDeleted).length, { timeout: 20_000 })
-      .toBeGreaterThan(deleted);
+    await eventually(() => twin.faults.sqs.seen.filter(isDeleted).length).toBeGreaterThan(deleted);
     expect([await twin.job(ids[0]), await twin.job(ids[1])]).toEqual(jobs);
   });
 
@@ -82,12 +80,8 @@ describe("a worker that S3 no longer hears", () => {
     const job = await twin.expectSuccess(id);
     expect(job).toMatchObject({ worker: "heir", attempts: 2 });
     upload.open();
-    await expect
-      .poll(
-        () =>
-          twin.faults.s3.seen.filter(({ method, path }) => method === "HEAD" && path === "/twin-out/slow.tif").length,
-      )
-      .toBeGreaterThan(2);
+    const looks = ({ method, path }: Passing): boolean => method === "HEAD" && path === "/twin-out/slow.tif";
+    await eventually(() => twin.faults.s3.seen.filter(looks).length).toBeGreaterThan(2);
     expect(await twin.expectSuccess(id)).toEqual(job);
   });
 });

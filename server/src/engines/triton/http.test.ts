@@ -153,7 +153,7 @@ describe("the way over HTTP", () => {
       response.write("{", () => response.destroy());
     });
     await expect(infer(transport)).rejects.toMatchObject({ code: "engine_unavailable", remedy: "again at once" });
-    await expect.poll(transport.lostConnections).toBe(1);
+    await expect.poll(transport.lostConnections, { timeout: 20_000 }).toBe(1);
   });
 
   it("says when nobody listens", async () => {
