@@ -30,7 +30,7 @@ describe("loadSettings", () => {
       threads: availableParallelism(),
       maxPixels: 268_435_456,
       maxPages: 1000,
-      maxBytes: 2_147_483_648,
+      maxBytes: 5_368_709_120,
       concurrency: 2,
       drainSeconds: 100,
     });

@@ -33,6 +33,11 @@ export interface DenoisedFile {
 }
 
 const mebibyte = 2 ** 20;
+/**
+ * What S3 takes in one PUT; a decompressed JPEG, say, can be larger than its source.
+ * Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html
+ */
+const mostResultBytes = 5 * 2 ** 30;
 
 const lostTags = (header: ImageHeader): JobWarning[] => {
   const lost = [...new Set(header.pages.flatMap((page) => page.lost))];
@@ -91,6 +96,12 @@ export const denoiseFile = async (
       onTile,
     });
     const { bytes, sha256, timings, noise, quality } = denoised;
+    if (bytes > mostResultBytes) {
+      throw new ImageError(
+        "image_too_large",
+        `Expected a result of at most ${mostResultBytes} bytes but it has ${bytes}. Divide the pages among several files.`,
+      );
+    }
     const { width, height, channels, bits } = header.pages[0];
     return {
       bytes,
