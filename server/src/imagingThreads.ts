@@ -52,7 +52,7 @@ export interface ImagingThreads {
 
 /**
  * Decoding, estimating, cutting, pasting, judging and encoding in threads of their own, since heartbeats, health and
- * requests must go on meanwhile. The engine stays here: tiles come and go without being copied. A thread that ends
+ * requests must go on meanwhile. The engine stays here: tiles are handed over, not copied. A thread that ends
  * fails its runs, each of which can be tried again; the next run finds another in its place. Who waits for an answer is served
  * by other threads than who does not: a large image keeps one busy for a tenth of a second at a time.
  * @param count of threads of each kind; each has several runs under way while others wait for the engine

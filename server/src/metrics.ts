@@ -48,7 +48,7 @@ export const createMetrics = (tellCloudWatch?: (job: Job) => void): Metrics => {
   const inFlight = new Gauge({ name: "ddn_jobs_in_flight", help: "Jobs that this server holds", registers });
   const receiveFailures = new Counter({
     name: "ddn_queue_receive_failures_total",
-    help: "Receives that the queue did not answer",
+    help: "Times that a message could not be received or taken",
     registers,
   });
   const tiles = new Counter({ name: "ddn_tiles_total", help: "Tiles of succeeded jobs", registers });
