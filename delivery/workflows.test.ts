@@ -21,6 +21,7 @@ interface Job {
   readonly environment?: string;
   readonly concurrency?: Readonly<Record<string, unknown>>;
   readonly "timeout-minutes"?: number;
+  readonly strategy?: { readonly matrix: Readonly<Record<string, unknown>> };
   readonly steps?: readonly Step[];
 }
 
@@ -46,7 +47,7 @@ const withOf = (job: Job): Readonly<Record<string, unknown>> | undefined =>
 
 describe("every workflow", () => {
   it("is known to these tests", () => {
-    expect(files.sort()).toEqual(["check.yml", "deploy.yml", "preview.yml"]);
+    expect(files.sort()).toEqual(["check.yml", "deploy.yml", "model.yml", "preview.yml"]);
   });
 
   it("takes others' actions by commit, with the tag beside it", () => {
@@ -54,7 +55,7 @@ describe("every workflow", () => {
       .flatMap((file) => text(file).split("\n"))
       .filter((line) => /^\s*(- )?uses:/.test(line));
     const foreign = lines.filter((line) => !line.includes("uses: ./"));
-    expect(foreign.length).toBe(8);
+    expect(foreign.length).toBe(9);
     for (const line of foreign) expect(line).toMatch(/uses: [\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
   });
 
@@ -82,14 +83,20 @@ describe("every workflow", () => {
     for (const { run } of steps) expect(run ?? "").not.toContain("${{");
   });
 
-  it("leaves no token in the checkout, no cache, and Node at 22 or newer", () => {
+  it("leaves no token in the checkout, no cache, and Node at 22 or newer but where all that are promised are tried", () => {
     for (const { uses = "", with: inputs } of steps) {
       if (uses.startsWith("actions/checkout@")) expect(inputs).toEqual({ "persist-credentials": false });
       if (uses.startsWith("actions/setup-node@")) {
         expect(inputs?.["package-manager-cache"]).toBe(false);
-        expect(inputs?.["node-version"]).toBeGreaterThanOrEqual(22);
+        const version = inputs?.["node-version"];
+        if (version === expression("matrix.node-version")) continue;
+        expect(version).toBeGreaterThanOrEqual(22);
       }
     }
+  });
+
+  it("checks on every Node that is promised", () => {
+    expect(workflows["check.yml"].jobs.check.strategy?.matrix["node-version"]).toEqual([20, 22, 24]);
   });
 
   it("ends in time", () => {
