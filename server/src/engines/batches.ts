@@ -88,9 +88,9 @@ export const createBatches = (options: BatchesOptions): Batches => {
   const { leastRequests, mostRequests, pixelsInFlight, pixelsPerBatch, maxTiles, send } = options;
   const { now = () => performance.now() } = options;
   let waiting: Asked[] = [];
-  const all: UnderWay = { requests: 0, pixels: 0 };
-  /** Those that went as urgent. */
-  const served: UnderWay = { requests: 0, pixels: 0 };
+  const allUnderWay: UnderWay = { requests: 0, pixels: 0 };
+  /** Others in their turn among them. */
+  const urgentUnderWay: UnderWay = { requests: 0, pixels: 0 };
   /** Pixels of urgent tiles that were sent since another one was, while that waited. */
   let overtaken = 0;
   let lastUrgent = Number.NEGATIVE_INFINITY;
@@ -124,9 +124,9 @@ export const createBatches = (options: BatchesOptions): Batches => {
   };
 
   const hasRoom = (pixels: number, asUrgent: boolean): boolean => {
-    if (all.requests >= mostRequests) return false;
-    if (!asUrgent && isServing()) return all.requests === 0;
-    const counted = asUrgent ? served : all;
+    if (allUnderWay.requests >= mostRequests) return false;
+    if (!asUrgent && isServing()) return allUnderWay.requests === 0;
+    const counted = asUrgent ? urgentUnderWay : allUnderWay;
     return counted.requests < leastRequests || counted.pixels + pixels <= pixelsInFlight;
   };
 
@@ -141,7 +141,7 @@ export const createBatches = (options: BatchesOptions): Batches => {
         if (wanted === 0) abandoned.abort();
       };
     }
-    const counted = asUrgent ? [all, served] : [all];
+    const counted = asUrgent ? [allUnderWay, urgentUnderWay] : [allUnderWay];
     const count = (sign: 1 | -1): void => {
       for (const each of counted) {
         each.requests += sign;
@@ -164,7 +164,7 @@ export const createBatches = (options: BatchesOptions): Batches => {
       count(-1);
     }
     // With others under way there is time to gather the tiles that these answers bring about.
-    if (all.requests < leastRequests) advance();
+    if (allUnderWay.requests < leastRequests) advance();
     else gather();
   };
 
