@@ -227,10 +227,14 @@ export const createObjectStore = (s3: S3Client): ObjectStore => {
     upload: (bucket, key, upload, signal) => {
       const whole = upload.bytes <= maxWholeBytes;
       return persist("PutObject", signal, whole ? tries : streamTries, async () => {
+        const broken = new AbortController();
+        const body = whole
+          ? await readFile(upload.path)
+          : createReadStream(upload.path).once("error", (error) => broken.abort(error));
         const command = new PutObjectCommand({
           Bucket: bucket,
           Key: key,
-          Body: whole ? await readFile(upload.path) : createReadStream(upload.path),
+          Body: body,
           ContentLength: upload.bytes,
           ContentType: upload.contentType,
           ChecksumSHA256: Buffer.from(upload.sha256, "hex").toString("base64"),
@@ -245,7 +249,10 @@ export const createObjectStore = (s3: S3Client): ObjectStore => {
           },
           { step: "build" },
         );
-        return put(command, signal);
+        // The SDK neither hears of a stream that breaks nor closes one that it did not read to its end.
+        return put(command, AbortSignal.any([signal, broken.signal])).finally(() => {
+          if (body instanceof Readable) body.destroy();
+        });
       });
     },
   };
