@@ -53,7 +53,9 @@ export const workQueue = async (deps: WorkerDeps, signal: AbortSignal): Promise<
     const free = [await slots.enter({ signal })];
     try {
       for (let more = slots.tryEnter(); more !== undefined; more = slots.tryEnter()) free.push(more);
-      for (const message of await queue.receive(Math.min(free.length, mostMessages), signal)) {
+      const messages = await queue.receive(Math.min(free.length, mostMessages), signal);
+      if (messages.length === 0) pauseMilliseconds = firstPauseMilliseconds;
+      for (const message of messages) {
         const taken = take(message, free.pop() ?? (() => {}));
         taking.add(taken);
         void taken.then(() => taking.delete(taken));
