@@ -7,6 +7,7 @@ import type { Engine } from "./engines/engine";
 import { goldenSelfTest } from "./engines/golden";
 import { createTritonEngine } from "./engines/triton";
 import { createEngineThread } from "./engineThread";
+import { heapGrowth } from "./heapGrowth";
 import { readImageHeader } from "./images/header";
 import { createImagingThreads } from "./imagingThreads";
 import { countTiles } from "./pixels/tiles";
@@ -17,9 +18,7 @@ import { createObjectStore } from "./store/objects";
 import { createJobQueue } from "./store/queue";
 import { claimTemporaryFolder } from "./temporaryFolder";
 
-// Files and tiles pass through as buffers outside of V8's heap. V8 lets such garbage grow with the heap alone, which is
-// small here: every image of 2048² set off three collections of everything, a third of the server's processor time.
-setFlagsFromString("--heap-growing-percent=300");
+setFlagsFromString(heapGrowth);
 
 /** ECS sends SIGKILL 110 s after SIGTERM. */
 const lastMomentMilliseconds = 108_000;

@@ -1,5 +1,5 @@
 import { type Job, jobKey } from "../../../contract/job";
-import type { ObjectStore } from "../store/objects";
+import type { Condition, ObjectStore } from "../store/objects";
 import { UpstreamError } from "../store/upstream";
 
 export interface StoredJob {
@@ -27,7 +27,7 @@ const parse = (text: string): Job => {
 };
 
 export const createJobRecords = (store: ObjectStore, bucket: string): JobRecords => {
-  const write = async (job: Job, condition: { absent: true } | { etag: string }): Promise<string | undefined> => {
+  const write = async (job: Job, condition: Condition): Promise<string | undefined> => {
     const text = JSON.stringify(job);
     const written = await store.writeText(bucket, jobKey(job.id), text, condition);
     if (written !== "conflict") return written.etag;

@@ -161,9 +161,10 @@ const fitNoise = ({ mean, low, bands }: Blocks): Line => {
  * what rounding to the page's own steps adds. A page without noise, or narrower or lower than 8 pixels, has none.
  */
 const whiteNoise = (plane: Plane, values: Values): Noise => {
-  const blocks = sampleBlocks(plane, values);
   const none = { a: 0, b: 0 };
-  if (values.levels < minLevels || values.alikeShare > mostAlike || blocks.mean.length === 0) return none;
+  if (values.levels < minLevels || values.alikeShare > mostAlike) return none;
+  const blocks = sampleBlocks(plane, values);
+  if (blocks.mean.length === 0) return none;
   const line = fitNoise(blocks);
   const rounding = values.step ** 2 / 12;
   if (heightAt(line, 0.5) < smallestNoise * rounding) return none;
