@@ -22,6 +22,7 @@ import { testEngine } from "./testing/world";
 const { path, save } = testFolder();
 const threads = createImagingThreads(2);
 afterAll(() => threads.close());
+const mortal = { program: join(__dirname, "testing/mortalImagingThread.ts") };
 
 const size = 96;
 const source = save(
@@ -101,7 +102,7 @@ describe("imaging threads", () => {
   });
 
   it("serve who waits for the answer while all others are busy", async () => {
-    const some = createImagingThreads(1, join(__dirname, "testing/mortalImagingThread.ts"));
+    const some = createImagingThreads(1, mortal);
     const busy = some.denoisePages(await argsOf({ software: "busy" }));
     const { bytes } = await some.denoisePages(await argsOf({ urgent: true }));
     expect(bytes).toBeGreaterThan(0);
@@ -145,6 +146,17 @@ describe("imaging threads", () => {
     expect(existsSync(args.outputPath)).toBe(false);
   });
 
+  it("F23 that do not heed a stop are ended, and the run with them", async () => {
+    const some = createImagingThreads(1, { ...mortal, stopMilliseconds: 10 });
+    const stop = new AbortController();
+    const busy = some.denoisePages(await argsOf({ software: "busy", signal: stop.signal }));
+    const reason = new Error("stopped by the test");
+    stop.abort(reason);
+    await expect(busy).rejects.toBe(reason);
+    expect((await some.denoisePages(await argsOf())).bytes).toBeGreaterThan(0);
+    await some.close();
+  });
+
   it("F23 fail what a lost one had under way, ask the engine for no more of it, and are as many as before", async () => {
     const asked = gate();
     const signals: (AbortSignal | undefined)[] = [];
@@ -153,23 +165,23 @@ describe("imaging threads", () => {
       asked.open();
       return new Promise(() => {});
     };
-    const mortal = createImagingThreads(1, join(__dirname, "testing/mortalImagingThread.ts"));
+    const some = createImagingThreads(1, mortal);
     const doomed = await argsOf({ software: "mortal" });
     const besides = await argsOf({ engine: { ...testEngine, denoise } });
     const lost = "The thread that worked on the image has ended.";
-    const stuck = expect(mortal.denoisePages(besides)).rejects.toThrow(lost);
+    const stuck = expect(some.denoisePages(besides)).rejects.toThrow(lost);
     await asked.opened;
-    await expect(mortal.denoisePages(doomed)).rejects.toThrow(lost);
+    await expect(some.denoisePages(doomed)).rejects.toThrow(lost);
     await stuck;
     expect(signals.every((signal) => signal?.aborted)).toBe(true);
-    expect((await mortal.denoisePages(await argsOf())).bytes).toBeGreaterThan(0);
-    await mortal.close();
+    expect((await some.denoisePages(await argsOf())).bytes).toBeGreaterThan(0);
+    await some.close();
   });
 
   it("F23 that cannot even begin are begun anew for each file, not again and again", async () => {
     const begun = save("");
     const program = save(`require("node:fs").appendFileSync(${JSON.stringify(begun)}, "."); process.exit(1);`);
-    const broken = createImagingThreads(1, program);
+    const broken = createImagingThreads(1, { program });
     for (let file = 0; file < 5; file++) {
       await expect(broken.denoisePages(await argsOf())).rejects.toThrow("has ended");
     }

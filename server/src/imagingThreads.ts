@@ -50,17 +50,26 @@ export interface ImagingThreads {
   close(): Promise<void>;
 }
 
+export interface ImagingThreadsOptions {
+  /** Of each thread. */
+  readonly program?: string;
+  /** Until a thread that does not heed a stop is ended, with all its runs. @default 30 000 */
+  readonly stopMilliseconds?: number;
+}
+
 /**
  * Decoding, estimating, cutting, pasting, judging and encoding in threads of their own, since heartbeats, health and
  * requests must go on meanwhile. The engine stays here: tiles are handed over, not copied. A thread that ends
  * fails its runs, each of which can be tried again; the next run finds another in its place. Who waits for an answer is served
  * by other threads than who does not: a large image keeps one busy for a tenth of a second at a time.
  * @param count of threads of each kind; each has several runs under way while others wait for the engine
- * @param program of each thread
  */
 export const createImagingThreads = (
   count: number,
-  program = join(__dirname, `imagingThreadMain${extname(__filename)}`),
+  {
+    program = join(__dirname, `imagingThreadMain${extname(__filename)}`),
+    stopMilliseconds = 30_000,
+  }: ImagingThreadsOptions = {},
 ): ImagingThreads => {
   const threads: Record<"urgent" | "patient", Thread[]> = { urgent: [], patient: [] };
   let lastRun = 0;
@@ -97,7 +106,12 @@ export const createImagingThreads = (
       const failed = new AbortController();
       const stopped = AbortSignal.any([signal, failed.signal]);
       const tell = (told: Told, transfer: readonly ArrayBuffer[] = []): void => worker.postMessage(told, transfer);
-      const stop = (): void => tell({ run, stop: true });
+      const stop = (): void => {
+        tell({ run, stop: true });
+        setTimeout(() => {
+          if (runs.has(run)) void worker.terminate();
+        }, stopMilliseconds).unref();
+      };
 
       const denoise = async (tile: number, image: Tile, params: Params): Promise<void> => {
         try {
