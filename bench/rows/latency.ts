@@ -40,8 +40,12 @@ const askUnderLoad = async (platform: Platform, count: number): Promise<Loaded<J
     if (!hasEnded(job)) await client.cancel(job.id).catch(() => {});
   };
   const load = closedLoop({ atATime: bigJobs, goOn: () => measuring, ask: runBig });
+  const lastLook = performance.now() + 60_000;
   try {
-    while (!(await isBusy(platform))) await pause(50);
+    while (!(await isBusy(platform))) {
+      if (performance.now() > lastLook) throw new Error("Expected a big job to run within a minute but none does.");
+      await pause(50);
+    }
     return await ask(platform, count);
   } finally {
     measuring = false;
