@@ -14,9 +14,9 @@ from torch import Tensor
 
 DEFECT_SHARE = 0.3
 PLAIN_SHARE = 0.3
-EMPTY_SHARE_OF_PLAIN = 0.6
+EMPTY_SHARE_OF_PLAIN = 0.5
 # What is made up where nothing is costs this much more than an error elsewhere, what is lost of a defect this much more.
-EMPTY_WEIGHT = 10.0
+EMPTY_WEIGHT = 3.0
 DEFECT_WEIGHT = 3.0
 SIGNAL_DEPENDENT_SHARE = 0.3
 # A defect that covers less is weighted as a whole, a larger one along its border.
@@ -165,7 +165,7 @@ class Defect(NamedTuple):
 
 
 # Each sample with defects has up to two of each, either by this share.
-DEFECTS = [Defect(discs, 0.6, (0.8, 12)), Defect(cracks, 0.3, (1, 12)), Defect(edges, 0.5, (0.8, 40))]
+DEFECTS = [Defect(discs, 0.6, (0.8, 12)), Defect(cracks, 0.5, (0.8, 12)), Defect(edges, 0.5, (0.8, 40))]
 
 
 def shape(random: Random, distance: Tensor) -> Tensor:
