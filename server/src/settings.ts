@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { availableParallelism, hostname, totalmem } from "node:os";
 import { resolve } from "node:path";
 import { expected } from "../../contract/problem";
+import { maxPutBytes } from "./store/limits";
 
 /** The server's environment, checked; endpoints and credentials are the AWS SDK's own to read. */
 export interface Settings {
@@ -49,8 +50,6 @@ const defaultModelPath = resolve(__dirname, "../triton/models/ddn/1/model.onnx")
 const maxPages = 1000;
 /** A GPU is through with an image before the next is read; a processor is not, and each would only wait for the others. */
 const jobsInFlight = { onnx: 2, triton: 8 } as const;
-/** What one presigned PUT can bring: https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html */
-const mostBytes = 5 * 1024 ** 3;
 
 const required = (environment: Environment, name: string, what: string, remedy: string): string => {
   const value = environment[name];
@@ -123,7 +122,7 @@ export const loadSettings = (environment: Environment): Settings => {
     threads: integer(environment, "DDN_THREADS", availableParallelism(), 1, 256),
     maxPixels: integer(environment, "DDN_MAX_PIXELS", 268_435_456, 1, Number.MAX_SAFE_INTEGER),
     maxPages,
-    maxBytes: integer(environment, "DDN_MAX_BYTES", mostBytes, 1, mostBytes),
+    maxBytes: integer(environment, "DDN_MAX_BYTES", maxPutBytes, 1, maxPutBytes),
     concurrency: integer(environment, "DDN_CONCURRENCY", jobsInFlight[engine], 1, 64),
     memoryMiB: integer(environment, "DDN_MEMORY_MIB", Math.floor(totalmem() / 2 / 1024 ** 2), 64, 1024 ** 2),
     // ECS kills 110 s after SIGTERM, and handing back the rest takes its time.

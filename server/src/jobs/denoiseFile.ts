@@ -2,6 +2,7 @@ import type { JobInput, JobOptions, JobReport, JobTimings, JobWarning } from "..
 import type { TileEngine } from "../engines/engine";
 import { ImageError, type ImageHeader, type ImageLimits } from "../images/image";
 import { jobReport, qualityWarnings } from "../pixels/qualityReport";
+import { maxPutBytes } from "../store/limits";
 import { memoryOfPages } from "./denoisePages";
 import type { Imaging } from "./imaging";
 import type { Slots } from "./slots";
@@ -33,11 +34,6 @@ export interface DenoisedFile {
 }
 
 const mebibyte = 2 ** 20;
-/**
- * What S3 takes in one PUT; a decompressed JPEG, say, can be larger than its source.
- * Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html
- */
-const mostResultBytes = 5 * 2 ** 30;
 
 const lostTags = (header: ImageHeader): JobWarning[] => {
   const lost = [...new Set(header.pages.flatMap((page) => page.lost))];
@@ -96,10 +92,11 @@ export const denoiseFile = async (
       onTile,
     });
     const { bytes, sha256, timings, noise, quality } = denoised;
-    if (bytes > mostResultBytes) {
+    // A decompressed JPEG, say, can be larger than its source.
+    if (bytes > maxPutBytes) {
       throw new ImageError(
         "image_too_large",
-        `Expected a result of at most ${mostResultBytes} bytes but it has ${bytes}. Divide the pages among several files.`,
+        `Expected a result of at most ${maxPutBytes} bytes but it has ${bytes}. Divide the pages among several files.`,
       );
     }
     const { width, height, channels, bits } = header.pages[0];
