@@ -8,6 +8,7 @@ import {
   renameSync,
   writeFileSync,
 } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
@@ -20,34 +21,46 @@ const fsync = promisify(fsyncWithCallback);
 
 const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === "ENOENT";
 
-const syncPath = async (path: string, flags: "r" | "r+"): Promise<void> => {
+/** Does something with an open file, and waits until the disk has it. */
+const synced = async (path: string, flags: "r" | "r+" | "wx", work?: (file: number) => void): Promise<void> => {
   const file = openSync(path, flags);
   try {
+    work?.(file);
     await fsync(file);
   } finally {
     closeSync(file);
   }
 };
 
-/** Waits until the disk has the file's bytes. */
-export const syncFile = (path: string): Promise<void> => syncPath(path, "r+");
-
 /** Makes a rename in this folder outlive a power cut; Windows cannot open folders and needs no such thing. */
 export const syncFolder = async (folder: string): Promise<void> => {
-  if (process.platform !== "win32") await syncPath(folder, "r");
+  if (process.platform !== "win32") await synced(folder, "r");
 };
 
 /** Writes a file that is not there yet, and waits for the disk. */
-export const writeSynced = async (path: string, content: string): Promise<void> => {
-  writeFileSync(path, content, { flag: "wx" });
-  await syncFile(path);
+export const writeSynced = (path: string, content: string | Buffer): Promise<void> =>
+  synced(path, "wx", (file) => writeFileSync(file, content));
+
+/** Bytes that came whole: themselves, or the path of a file in the temporary folder. */
+export type Body = Buffer | string;
+
+/** Leaves nothing of a body that is not wanted. */
+export const discard = async (body: Body): Promise<void> => {
+  if (typeof body === "string") await rm(body, { force: true });
 };
 
 /** Writes a file that is there whole or not at all. */
-export const writeWhole = async (temporaryFolder: string, path: string, content: string): Promise<void> => {
+export const writeWhole = async (temporaryFolder: string, path: string, content: string | Buffer): Promise<void> => {
   const temporary = join(temporaryFolder, randomUUID());
   await writeSynced(temporary, content);
   renameSync(temporary, path);
+};
+
+/** Puts a body where it is to lie, whole or not at all, and waits for the disk. */
+export const place = async (temporaryFolder: string, path: string, body: Body): Promise<void> => {
+  if (typeof body !== "string") return writeWhole(temporaryFolder, path, body);
+  await synced(body, "r+");
+  renameSync(body, path);
 };
 
 /** The JSON in a small file, undefined when there is no such file. */

@@ -1,10 +1,10 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
-import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { authorise, type Call, readText, sendXml } from "./call";
 import { writeGuard } from "./conditions";
 import { invalidArgument, S3Error } from "./error";
-import { readJson, syncFile, writeWhole } from "./files";
+import { discard, place, readJson, writeWhole } from "./files";
 import { keyLock } from "./keyLock";
 import { authoriseWrite, concealingMissing, descriptionOf } from "./objects";
 import { receiveBody } from "./receiveBody";
@@ -24,7 +24,7 @@ interface Upload {
   readonly description: Description;
 }
 
-type Part = Omit<Stored, "file"> & { readonly number: number; readonly lastModified: string };
+type Part = Omit<Stored, "body"> & { readonly number: number; readonly lastModified: string };
 
 const partNumberOf = (call: Call): number => {
   const value = call.query.get("partNumber") ?? "";
@@ -92,7 +92,7 @@ export const openUploads = async (folder: string, temporaryFolder: string) => {
       await file.close();
     }
     const bytes = parts.reduce((sum, part) => sum + part.bytes, 0);
-    return { file: path, bytes, etag: `${md5.digest("hex")}-${parts.length}`, checksums: {} };
+    return { body: path, bytes, etag: `${md5.digest("hex")}-${parts.length}`, checksums: {} };
   };
 
   const prune = async (now: Date): Promise<void> => {
@@ -127,17 +127,16 @@ export const openUploads = async (folder: string, temporaryFolder: string) => {
       authorise(call, "s3:PutObject");
       const number = partNumberOf(call);
       const { uploadId } = find(call);
-      const { file, ...received } = await receiveBody(call, temporaryFolder);
+      const { body, ...received } = await receiveBody(call, temporaryFolder);
       const part: Part = { ...received, number, lastModified: new Date().toISOString() };
       try {
-        await syncFile(file);
         await locked(uploadId, async () => {
           find(call);
-          await rename(file, join(folderOf(uploadId), `${number}.bytes`));
+          await place(temporaryFolder, join(folderOf(uploadId), `${number}.bytes`), body);
           await writeWhole(temporaryFolder, join(folderOf(uploadId), `${number}.json`), JSON.stringify(part));
         });
       } catch (error) {
-        await rm(file, { force: true });
+        await discard(body);
         throw error;
       }
       call.response.writeHead(200, { etag: `"${part.etag}"`, ...part.checksums, "content-length": 0 }).end();

@@ -1,5 +1,4 @@
 import { createHash, randomUUID } from "node:crypto";
-import { writeFileSync } from "node:fs";
 import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
@@ -7,12 +6,13 @@ import type { Call } from "./call";
 import { type ChecksumHeader, checksumHeaders, type Digest, digestOf, isChecksumHeader } from "./checksum";
 import { decodeChunks, isChunked } from "./chunkedBody";
 import { incompleteBody, invalidArgument, S3Error } from "./error";
+import type { Body } from "./files";
 import type { Stored } from "./store";
 
 /** One PUT takes at most 5 GiB. Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html */
 const maxBytes = 5 * 1024 ** 3;
 
-/** A body up to this is written at once; of a longer one, so much may wait for the disk. */
+/** A body up to this is held; of a longer one, so much may wait for the disk. */
 const maxHeldBytes = 1024 ** 2;
 
 /** What the headers say of the body, checked before a byte of it is read. */
@@ -100,12 +100,12 @@ async function* measured(
   }
 }
 
-const write = async (pieces: AsyncIterable<Buffer>, path: string, bytes: number): Promise<void> => {
+/** A small body itself; a larger one goes to a file at `path`. */
+const take = async (pieces: AsyncIterable<Buffer>, path: string, bytes: number): Promise<Body> => {
   if (bytes <= maxHeldBytes) {
     const held: Buffer[] = [];
     for await (const piece of pieces) held.push(piece);
-    writeFileSync(path, Buffer.concat(held), { flag: "wx" });
-    return;
+    return Buffer.concat(held);
   }
   const file = await open(path, "wx");
   try {
@@ -113,13 +113,14 @@ const write = async (pieces: AsyncIterable<Buffer>, path: string, bytes: number)
   } finally {
     await file.close();
   }
+  return path;
 };
 
 const badDigest = (what: string): S3Error =>
   new S3Error(400, "BadDigest", `The ${what} you specified did not match the calculated checksum.`);
 
 /**
- * Streams a request's body into the temporary folder and holds it against everything that was said of it.
+ * Takes a request's body, a larger one into the temporary folder, and holds it against everything that was said of it.
  * Whatever does not match leaves nothing behind.
  */
 export const receiveBody = async (call: Call, temporaryFolder: string): Promise<Stored> => {
@@ -139,7 +140,7 @@ export const receiveBody = async (call: Call, temporaryFolder: string): Promise<
   try {
     const body = call.body();
     const pieces = expectation.chunked ? decodeChunks(body, call.identity, trailers) : body;
-    await write(measured(pieces, meters, expectation.bytes), path, expectation.bytes);
+    const received = await take(measured(pieces, meters, expectation.bytes), path, expectation.bytes);
     const etag = md5.digest();
     const checksums = digests.map(([header, digest]) => [header, digest.digest()] as const);
     const hash = new Map(checksums).get("x-amz-checksum-sha256") ?? sha256.digest();
@@ -161,7 +162,7 @@ export const receiveBody = async (call: Call, temporaryFolder: string): Promise<
       if (claimed !== made.toString("base64")) throw badDigest(header.slice("x-amz-checksum-".length).toUpperCase());
     }
     return {
-      file: path,
+      body: received,
       bytes: expectation.bytes,
       etag: etag.toString("hex"),
       checksums: Object.fromEntries(checksums.map(([header, made]) => [header, made.toString("base64")])),

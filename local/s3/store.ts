@@ -1,9 +1,9 @@
 import { createHash, randomBytes } from "node:crypto";
-import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { platformPrefix } from "../../contract/fileKey";
-import { readJson, readPart, syncFile, syncFolder, writeSynced } from "./files";
+import { type Body, discard, place, readJson, readPart, syncFolder, writeSynced } from "./files";
 import { keyLock } from "./keyLock";
 
 /** What a client said about an object, kept and given back. */
@@ -14,9 +14,9 @@ export interface Description {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** Bytes that lie whole in the temporary folder. */
+/** Bytes that came whole. */
 export interface Stored {
-  readonly file: string;
+  readonly body: Body;
   readonly bytes: number;
   /** Without quotes. */
   readonly etag: string;
@@ -25,7 +25,7 @@ export interface Stored {
 }
 
 /** One version of an object, or the marker that it was deleted. */
-export interface Version extends Description, Omit<Stored, "file"> {
+export interface Version extends Description, Omit<Stored, "body"> {
   readonly key: string;
   readonly versionId: string;
   readonly deleted: boolean;
@@ -34,6 +34,11 @@ export interface Version extends Description, Omit<Stored, "file"> {
 }
 
 export type Listed = Pick<Version, "key" | "bytes" | "etag" | "lastModified">;
+
+/** A version as it lies on disk: a small one has its bytes in it, as Base64, and no file for them. */
+type VersionRecord = Version & { readonly content?: string };
+
+const maxContentBytes = 16 * 1024;
 
 const dayMs = 86_400_000;
 /** How long a version is kept after another took its place, as the buckets' lifecycle rules say. */
@@ -44,8 +49,8 @@ export const isVersionId = (value: string): boolean => versionIdPattern.test(val
 
 /**
  * One versioned bucket on disk. Each key has a folder named by its hash, so that no key can lead anywhere else:
- * `current.json` is the object, `<version>.bytes` what it holds, `<version>.json` a version that another replaced.
- * Replacing `current.json` is the commit: whatever is killed when, the object is the old one or the new one.
+ * `current.json` is the object, `<version>.json` one that another replaced, `<version>.bytes` what a larger one holds.
+ * Making `current.json` is the commit: whatever is killed when, the object is the old one or the new one.
  * What is current is also held in memory, since nobody else writes here.
  */
 export const openBucket = async (folder: string, temporaryFolder: string) => {
@@ -53,6 +58,14 @@ export const openBucket = async (folder: string, temporaryFolder: string) => {
   const versions = new Map<string, Version>();
   const folderOf = (key: string): string => join(folder, createHash("sha256").update(key).digest("hex"));
   const bytesOf = ({ key, versionId }: Version): string => join(folderOf(key), `${versionId}.bytes`);
+  const currentOf = (keyFolder: string): string => join(keyFolder, "current.json");
+  const replacedOf = (keyFolder: string, versionId: string): string => join(keyFolder, `${versionId}.json`);
+
+  const recordOf = ({ key, versionId }: Version): VersionRecord | undefined => {
+    const keyFolder = folderOf(key);
+    const current = versions.get(key)?.versionId === versionId;
+    return readJson(current ? currentOf(keyFolder) : replacedOf(keyFolder, versionId));
+  };
 
   const replace = async (
     key: string,
@@ -72,35 +85,55 @@ export const openBucket = async (folder: string, temporaryFolder: string) => {
       checksums: stored?.checksums ?? {},
       ...description,
     };
+    const body = stored?.body;
+    const content = Buffer.isBuffer(body) && body.length <= maxContentBytes ? body.toString("base64") : undefined;
     const keyFolder = folderOf(key);
     const record = join(temporaryFolder, version.versionId);
     if (current === undefined) mkdirSync(keyFolder, { recursive: true });
-    else writeFileSync(join(keyFolder, `${current.versionId}.json`), JSON.stringify(current));
-    if (stored !== undefined) renameSync(stored.file, bytesOf(version));
-    await Promise.all([
-      writeSynced(record, JSON.stringify(version)),
-      stored === undefined ? undefined : syncFile(bytesOf(version)),
-    ]);
-    renameSync(record, join(keyFolder, "current.json"));
+    try {
+      await Promise.all([
+        writeSynced(record, JSON.stringify({ ...version, content } satisfies VersionRecord)),
+        body === undefined || content !== undefined ? undefined : place(temporaryFolder, bytesOf(version), body),
+      ]);
+      const replaced = current && replacedOf(keyFolder, current.versionId);
+      if (replaced !== undefined) renameSync(currentOf(keyFolder), replaced);
+      try {
+        renameSync(record, currentOf(keyFolder));
+      } catch (error) {
+        if (replaced !== undefined) renameSync(replaced, currentOf(keyFolder));
+        throw error;
+      }
+    } catch (error) {
+      await Promise.all([record, bytesOf(version)].map((file) => rm(file, { force: true })));
+      throw error;
+    }
     versions.set(key, version);
     await Promise.all([syncFolder(keyFolder), current === undefined ? syncFolder(folder) : undefined]);
     return version;
   };
 
-  /** Removes what only a kill can leave: bytes that no version names; and versions replaced too long ago. */
+  /** The replaced versions of a key, newest first. */
+  const replacedIn = async (keyFolder: string): Promise<{ id: string; writtenMs: number }[]> => {
+    const ids = (await readdir(keyFolder)).flatMap((name) => /^([0-9a-f]{32})\.json$/.exec(name)?.[1] ?? []);
+    const found = await Promise.all(
+      ids.map(async (id) => ({ id, writtenMs: (await stat(replacedOf(keyFolder, id))).mtimeMs })),
+    );
+    return found.sort((one, other) => other.writtenMs - one.writtenMs);
+  };
+
+  /** Removes versions replaced too long ago, and what only a kill can leave: bytes that no version names. */
   const pruneKey = async (key: string, now: Date): Promise<void> => {
     const keyFolder = folderOf(key);
-    const current = versions.get(key);
-    const files = new Set(await readdir(keyFolder));
-    for (const file of files) {
+    const kept = new Set([versions.get(key)?.versionId]);
+    let replacedMs = (await stat(currentOf(keyFolder))).mtimeMs;
+    for (const { id, writtenMs } of await replacedIn(keyFolder)) {
+      if (now.getTime() - replacedMs > noncurrentMs(key)) await rm(replacedOf(keyFolder, id), { force: true });
+      else kept.add(id);
+      replacedMs = writtenMs;
+    }
+    for (const file of await readdir(keyFolder)) {
       const [id, kind] = file.split(".");
-      if (!isVersionId(id) || id === current?.versionId) continue;
-      const path = join(keyFolder, file);
-      const orphan = kind === "bytes" && !files.has(`${id}.json`);
-      // The copy was made when another version took this one's place.
-      const expired = kind === "json" && now.getTime() - (await stat(path)).mtimeMs > noncurrentMs(key);
-      if (orphan || expired) await rm(path, { force: true });
-      if (expired) await rm(join(keyFolder, `${id}.bytes`), { force: true });
+      if (kind === "bytes" && !kept.has(id)) await rm(join(keyFolder, file), { force: true });
     }
   };
 
@@ -110,9 +143,20 @@ export const openBucket = async (folder: string, temporaryFolder: string) => {
 
   await mkdir(folder, { recursive: true });
   for (const name of await readdir(folder)) {
-    const version = readJson<Version>(join(folder, name, "current.json"));
-    if (version === undefined) await rm(join(folder, name), { recursive: true, force: true });
-    else versions.set(version.key, version);
+    const keyFolder = join(folder, name);
+    const [newest] = await replacedIn(keyFolder);
+    let record = readJson<VersionRecord>(currentOf(keyFolder));
+    if (record === undefined && newest !== undefined) {
+      // Killed between the two renames of a put.
+      renameSync(replacedOf(keyFolder, newest.id), currentOf(keyFolder));
+      record = readJson<VersionRecord>(currentOf(keyFolder));
+    }
+    if (record === undefined) {
+      await rm(keyFolder, { recursive: true, force: true });
+      continue;
+    }
+    const { content, ...version } = record;
+    versions.set(version.key, version);
   }
   await prune(new Date());
 
@@ -124,14 +168,19 @@ export const openBucket = async (folder: string, temporaryFolder: string) => {
     read: (key: string, versionId?: string): Version | undefined => {
       const current = versions.get(key);
       if (versionId === undefined || versionId === current?.versionId) return current;
-      return isVersionId(versionId) ? readJson(join(folderOf(key), `${versionId}.json`)) : undefined;
+      return isVersionId(versionId) ? readJson(replacedOf(folderOf(key), versionId)) : undefined;
     },
 
-    /** The bytes of a version that was read. */
+    /** The bytes of a version that was read, and is not small. */
     open: (version: Version): Promise<FileHandle> => open(bytesOf(version)),
 
     /** A small part of them. */
-    readPart: (version: Version, first: number, bytes: number): Buffer => readPart(bytesOf(version), first, bytes),
+    readPart: (version: Version, first: number, bytes: number): Buffer => {
+      const content = version.bytes <= maxContentBytes ? recordOf(version)?.content : undefined;
+      return content === undefined
+        ? readPart(bytesOf(version), first, bytes)
+        : Buffer.from(content, "base64").subarray(first, first + bytes);
+    },
 
     /**
      * Makes stored bytes the object's newest version.
@@ -146,7 +195,7 @@ export const openBucket = async (folder: string, temporaryFolder: string) => {
       try {
         return await locked(key, () => replace(key, guard, stored, description));
       } catch (error) {
-        await rm(stored.file, { force: true });
+        await discard(stored.body);
         throw error;
       }
     },
