@@ -11,6 +11,8 @@ export interface ProcessSettings {
   readonly name: string;
   /** Path of the TypeScript file and its arguments. */
   readonly command: readonly string[];
+  /** Arguments of Node itself. @default none */
+  readonly nodeArguments?: readonly string[];
   /** Laid over this process's own environment, from which everything of AWS's and the platform's is taken out. */
   readonly environment?: Readonly<Record<string, string>>;
   readonly logFile: string;
@@ -50,12 +52,13 @@ const shownLines = 15;
 const inherited = (): NodeJS.ProcessEnv =>
   Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(AWS|DDN|TRITON)_|^(HOST|PORT)$/.test(name)));
 
-const launch = ({ command, environment, logFile }: ProcessSettings): ChildProcess => {
+const launch = ({ command, nodeArguments = [], environment, logFile }: ProcessSettings): ChildProcess => {
   const output = openSync(logFile, "a", 0o600);
   try {
     return spawn(
       process.execPath,
       [
+        ...nodeArguments,
         "--import",
         pathToFileURL(require.resolve("tsx")).href,
         "--import",

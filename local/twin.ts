@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { expected } from "../contract/problem";
+import { nodeArguments, environment as processMemory } from "../server/src/processMemory";
 import type { Gateway, GatewaySettings } from "./gateway/gateway";
 import { startGateway } from "./gateway/gateway";
 import { peakBytes } from "./memory";
@@ -178,6 +179,7 @@ export const startTwin = async (options: TwinOptions): Promise<Twin> => {
       }),
       start("server", {
         command: [join(root, "server/src/main.ts")],
+        nodeArguments,
         probeUrl: `${serverUrl}/healthz`,
         isReady: (status) => status === 200,
         stopSeconds: serverStopSeconds,
@@ -189,6 +191,7 @@ export const startTwin = async (options: TwinOptions): Promise<Twin> => {
           AWS_ENDPOINT_URL_SQS: sqsUrl,
           AWS_ACCESS_KEY_ID: worker?.accessKeyId ?? "",
           AWS_SECRET_ACCESS_KEY: worker?.secretAccessKey ?? "",
+          ...processMemory,
           ...places,
           DDN_DEAD_LETTER_QUEUE_URL: `${sqsUrl}/${accountId}/${queues.deadLetterQueue}`,
           DDN_ENGINE: "onnx",

@@ -8,6 +8,7 @@ import { contextFiles } from "../components/buildContext";
 import { ports } from "../components/ports";
 import { readModel } from "./src/engines/metadata";
 import { messages as protobufMessages, text } from "./src/engines/protobuf";
+import { environment, nodeArguments } from "./src/processMemory";
 
 const root = path.resolve(__dirname, "..");
 const read = (name: string): string => readFileSync(path.join(root, name), "utf8");
@@ -78,6 +79,16 @@ describe("the model repository in Triton's image", () => {
     const { sha256 } = await readModel(path.join(models, "ddn/1/model.onnx"));
     expect(map(config, "parameters").model_sha256).toEqual([["string_value", sha256]]);
   });
+});
+
+it("the API server's image starts it as the twin does", () => {
+  const [command] = valuesOf("server/Dockerfile", "CMD").map((value) => JSON.parse(value) as string[]);
+  expect(command).toEqual(["node", ...nodeArguments, "--enable-source-maps", "main.js"]);
+  expect(valuesOf("server/Dockerfile", "ENV")).toEqual(
+    expect.arrayContaining(Object.entries(environment).map(([name, value]) => `${name}=${value}`)),
+  );
+  const { scripts } = JSON.parse(read("server/package.json"));
+  expect(scripts.start).toBe(["node", ...nodeArguments, "--import tsx src/main.ts"].join(" "));
 });
 
 describe("Triton's command", () => {

@@ -1,5 +1,4 @@
 import { availableParallelism } from "node:os";
-import { setFlagsFromString } from "node:v8";
 import { PublishCommand, SNSClient } from "@aws-sdk/client-sns";
 import pino from "pino";
 import type { Job } from "../../contract/job";
@@ -7,7 +6,6 @@ import type { Engine } from "./engines/engine";
 import { goldenSelfTest } from "./engines/golden";
 import { createTritonEngine } from "./engines/triton";
 import { createEngineThread } from "./engineThread";
-import { heapGrowth } from "./heapGrowth";
 import { readImageHeader } from "./images/header";
 import { createImagingThreads } from "./imagingThreads";
 import { countTiles } from "./pixels/tiles";
@@ -17,8 +15,6 @@ import { createClients, requestHandler } from "./store/clients";
 import { createObjectStore } from "./store/objects";
 import { createJobQueue } from "./store/queue";
 import { claimTemporaryFolder } from "./temporaryFolder";
-
-setFlagsFromString(heapGrowth);
 
 /** ECS sends SIGKILL 110 s after SIGTERM. */
 const lastMomentMilliseconds = 108_000;

@@ -1,10 +1,10 @@
 // Does not prove that it saves anything (bench/).
 import { execFileSync } from "node:child_process";
 import { expect, it } from "vitest";
-import { heapGrowth } from "./heapGrowth";
+import { nodeArguments } from "./processMemory";
 
-it("this Node knows the flag", () => {
+it.each(nodeArguments)("this Node knows %s", (argument) => {
   const start = (flag: string) => () => execFileSync(process.execPath, [flag, "--eval", "0"], { stdio: "ignore" });
-  expect(start(heapGrowth)).not.toThrow();
-  expect(start("--heap-flag-that-is-none=300")).toThrow();
+  expect(start(argument)).not.toThrow();
+  expect(start(argument.replace("--", "--no-such-"))).toThrow();
 });
