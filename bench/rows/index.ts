@@ -3,6 +3,7 @@ import { cpuEngine } from "./cpuEngine";
 import { growth } from "./growth";
 import { latency } from "./latency";
 import { memory } from "./memory";
+import { overload } from "./overload";
 import { presign } from "./presign";
 import { simulatedGpu } from "./simulatedGpu";
 import { soak } from "./soak";
@@ -16,6 +17,7 @@ export const rows: readonly Row[] = [
   simulatedGpu(15),
   simulatedGpu(50),
   latency,
+  overload,
   memory,
   growth,
   soak,
