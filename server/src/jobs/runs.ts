@@ -51,6 +51,8 @@ export interface Runs {
   /** @param held the record as this worker just wrote it, with its ETag */
   start(held: { readonly job: Job; readonly etag: string }, begin: Begin): Run;
   find(id: string): Run | undefined;
+  /** Whether a run of this process lately wrote the job's end, which is for good. */
+  hasEnded(id: string): boolean;
   all(): readonly Run[];
 }
 
@@ -61,6 +63,9 @@ interface Ending {
   /** Seconds after which the message comes again; undefined deletes it. */
   readonly returnAfterSeconds?: number;
 }
+
+/** More than one server ends while the insurance of their messages is under way. */
+const mostRemembered = 10_000;
 
 const backOffSeconds = (attempts: number): number => Math.min(jobTimes.visibilitySeconds, 2 ** attempts);
 
@@ -75,6 +80,8 @@ const overdue = problem(
 export const createRuns = (deps: RunsDeps): Runs => {
   const { records, queue, times, metrics, log, notify, onEngineTrouble, onRuns, openAccount } = deps;
   const runs = new Map<string, Run>();
+  /** The oldest first. */
+  const ended = new Set<string>();
 
   /** What a failed run comes to; undefined when it is another worker's by now. */
   const endingOf = (error: unknown, lease: Lease): Ending | undefined => {
@@ -154,7 +161,12 @@ export const createRuns = (deps: RunsDeps): Runs => {
   const settle = async (lease: Lease, ending: Ending): Promise<void> => {
     if (!(await endRecord(lease, ending.change))) return;
     const job = lease.job();
-    if (hasEnded(job)) metrics.ended(job);
+    if (hasEnded(job)) {
+      metrics.ended(job);
+      ended.add(job.id);
+      const [oldest] = ended;
+      if (ended.size > mostRemembered) ended.delete(oldest);
+    }
     log.info(
       { job: job.id, status: job.status, attempts: job.attempts, code: job.error?.code, timings: job.timings },
       "run ended",
@@ -186,6 +198,7 @@ export const createRuns = (deps: RunsDeps): Runs => {
       return run;
     },
     find: (id) => runs.get(id),
+    hasEnded: (id) => ended.has(id),
     all: () => [...runs.values()],
   };
 };

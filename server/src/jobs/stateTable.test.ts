@@ -73,6 +73,23 @@ describe("create: POST /inference on a server", () => {
     expect(second.ok && second.value.attempts).toBe(1);
   });
 
+  it("deletes the insurance of a job that ended here unread", async () => {
+    const world = createWorld();
+    world.putInput("a.tif", "pixels");
+    const actions: string[] = [];
+    const worker = world.worker("one", { before: ({ action }) => void actions.push(action) });
+    const submitted = { request: request(), waitSeconds: 5 };
+    await worker.submit(submitted);
+    await world.worker("another").submit(submitted);
+    world.advance(61);
+    actions.length = 0;
+    expect(await worker.receive()).toBeUndefined();
+    expect(actions).toEqual(["remove"]);
+    expect(await worker.receive()).toBeUndefined();
+    expect(actions).toEqual(["remove", "readText", "remove"]);
+    expect(world.messages).toEqual([]);
+  });
+
   it("refuses another request under the same key", async () => {
     const world = createWorld();
     world.putInput("a.tif", "pixels");

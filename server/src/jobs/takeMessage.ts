@@ -61,6 +61,12 @@ export const takeMessage = async (
     return undefined;
   }
 
+  // The insurance of a request that was served here.
+  if (runs.hasEnded(id)) {
+    await queue.remove(receipt);
+    return undefined;
+  }
+
   /** Ends a job that nobody runs. @returns whether the record was still as read */
   const endUnrun = async (stored: StoredJob, ended: Job): Promise<boolean> => {
     if ((await records.replace(ended, stored.etag)) === undefined) return false;
