@@ -24,12 +24,12 @@ interface Outcome {
 }
 
 /** One request; how long the client has to wait before its next, in milliseconds. */
-const ask = async ({ twin }: Platform, { served, refused, wrong }: Outcome): Promise<number> => {
+const ask = async ({ twin }: Platform, output: string, { served, refused, wrong }: Outcome): Promise<number> => {
   const start = performance.now();
   const answer = await fetch(`${twin.server}/inference`, {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify({ file: "small.tif" }),
+    body: JSON.stringify({ file: "small.tif", output }),
   });
   const { code } = (await answer.json()) as Partial<Problem>;
   const milliseconds = performance.now() - start;
@@ -45,9 +45,9 @@ const crowd = async (platform: Platform, clients: number, seconds: number): Prom
   const outcome: Outcome = { served: [], refused: [], wrong: [] };
   const end = performance.now() + seconds * 1000;
   let bytes = 0;
-  const client = async (): Promise<void> => {
+  const client = async (index: number): Promise<void> => {
     for (let rest = end - performance.now(); rest > 0; rest = end - performance.now()) {
-      const wait = await ask(platform, outcome);
+      const wait = await ask(platform, `small-${index}.tif`, outcome);
       // Not all at the same moment.
       if (wait > 0) await pause(Math.min(wait * (1 + Math.random()), Math.max(0, end - performance.now())));
     }
@@ -58,7 +58,7 @@ const crowd = async (platform: Platform, clients: number, seconds: number): Prom
       await pause(250);
     }
   };
-  await Promise.all([watch(), ...Array.from({ length: clients }, client)]);
+  await Promise.all([watch(), ...Array.from({ length: clients }, (_, index) => client(index))]);
   return { ...outcome, bytes };
 };
 

@@ -12,8 +12,8 @@ import { withSimulatedGpu } from "./simulated";
 
 const sides = [512, 2048] as const;
 const concurrencies = [1, 4, 16] as const;
-/** Images of each size, so that not all requests are about one object. */
-const images = 4;
+/** Images of each size: as many as are asked for at a time, since no two users write one result. */
+const images = Math.max(...concurrencies);
 
 /** What is asked of ours beside the legacy server, by size and requests at a time. */
 const wantedTimes = (rate: number, side: number, atATime: number): number => {
