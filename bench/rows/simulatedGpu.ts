@@ -15,6 +15,8 @@ const concurrencies = [1, 4, 16] as const;
 /** Images of each size: as many as are asked for at a time, since no two users write one result. */
 const images = Math.max(...concurrencies);
 
+const fileOf = (side: number, index: number): string => `${side}-${index % images}.tif`;
+
 /** What is asked of ours beside the legacy server, by size and requests at a time. */
 const wantedTimes = (rate: number, side: number, atATime: number): number => {
   if (rate !== 15) return 1;
@@ -143,22 +145,29 @@ const alternate = async (
   const [ours, theirs] = [nothingYet(), nothingYet()];
   const { s3 } = platform.twin.pids();
   const beside = { Triton: tritonPid, ...(s3 === undefined ? {} : { S3: s3 }) };
-  const fileOf = (index: number): string => `${cell.side}-${index % images}.tif`;
   for (let round = 0; round < bench.rounds; round++) {
     bench.progress(`  ${cell.side}², ${cell.atATime} at a time, round ${round + 1} of ${bench.rounds}`);
     const processes = { server: platform.serverPid(), ...beside };
-    await measure(ours, cell, bench, processes, (index) => platform.infer(fileOf(index)), stagesOf);
+    await measure(ours, cell, bench, processes, (index) => platform.infer(fileOf(cell.side, index)), stagesOf);
     if (legacy === undefined) continue;
     const others = { server: legacy.pid, ...beside };
-    await measure(theirs, cell, bench, others, (index) => legacy.infer(fileOf(index)), legacyStages);
+    await measure(theirs, cell, bench, others, (index) => legacy.infer(fileOf(cell.side, index)), legacyStages);
   }
   return findingsOf(cell, ours, theirs);
 };
 
+/** Both serve for a while before anything is measured: what an engine of JavaScript compiles while it runs is compiled then. */
+const warmUp = async (bench: Bench, platform: Platform, legacy: Legacy | undefined): Promise<void> => {
+  const atATime = Math.max(...concurrencies);
+  const goOn = (_begun: number, seconds: number): boolean => seconds < (bench.quick ? 0 : 2 * bench.seconds);
+  await closedLoop({ atATime, goOn, ask: (index) => platform.infer(fileOf(sides[0], index)) });
+  if (legacy !== undefined) await closedLoop({ atATime, goOn, ask: (index) => legacy.infer(fileOf(sides[0], index)) });
+};
+
 const putImages = async (bench: Bench, platform: Platform, side: number): Promise<void> => {
   for (let index = 0; index < images; index++) {
-    const path = await writeNoisyImage(bench.folder, `${side}-${index}.tif`, [side, side], 1, index + 1);
-    await platform.upload(`${side}-${index}.tif`, path);
+    const file = fileOf(side, index);
+    await platform.upload(file, await writeNoisyImage(bench.folder, file, [side, side], 1, index + 1));
   }
 };
 
@@ -170,6 +179,7 @@ const run = (rate: number, bench: Bench): Promise<Finding[]> =>
     const legacy = missing === undefined ? await startLegacy(platform.twin, triton) : undefined;
     const findings: Finding[] = [];
     try {
+      await warmUp(bench, platform, legacy);
       for (const side of sides) {
         for (const atATime of concurrencies) {
           const cell = { rate, side, atATime };
