@@ -37,9 +37,15 @@ export const syncFolder = async (folder: string): Promise<void> => {
   if (process.platform !== "win32") await synced(folder, "r");
 };
 
-/** Writes a file that is not there yet, and waits for the disk. */
-export const writeSynced = (path: string, content: string | Buffer): Promise<void> =>
-  synced(path, "wx", (file) => writeFileSync(file, content));
+/** Writes a file that is not there yet, and waits for the disk; leaves none when that fails. */
+export const writeSynced = async (path: string, content: string | Buffer): Promise<void> => {
+  try {
+    await synced(path, "wx", (file) => writeFileSync(file, content));
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
+  }
+};
 
 /** Bytes that came whole: themselves, or the path of a file in the temporary folder. */
 export type Body = Buffer | string;

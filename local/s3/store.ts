@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { mkdirSync, renameSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { platformPrefix } from "../../contract/fileKey";
@@ -144,13 +144,10 @@ export const openBucket = async (folder: string, temporaryFolder: string) => {
   await mkdir(folder, { recursive: true });
   for (const name of await readdir(folder)) {
     const keyFolder = join(folder, name);
-    const [newest] = await replacedIn(keyFolder);
-    let record = readJson<VersionRecord>(currentOf(keyFolder));
-    if (record === undefined && newest !== undefined) {
-      // Killed between the two renames of a put.
-      renameSync(replacedOf(keyFolder, newest.id), currentOf(keyFolder));
-      record = readJson<VersionRecord>(currentOf(keyFolder));
-    }
+    const [newest] = existsSync(currentOf(keyFolder)) ? [] : await replacedIn(keyFolder);
+    // Killed between the two renames of a put.
+    if (newest !== undefined) renameSync(replacedOf(keyFolder, newest.id), currentOf(keyFolder));
+    const record = readJson<VersionRecord>(currentOf(keyFolder));
     if (record === undefined) {
       await rm(keyFolder, { recursive: true, force: true });
       continue;
