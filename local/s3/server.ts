@@ -3,6 +3,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { readToEnd } from "../../server/src/readToEnd";
 import { closeServer } from "../closeServer";
 import { AuthenticationError, authenticate } from "../sigv4";
 import { defaultMaxSignatureAgeMs, type S3Config } from "./config";
@@ -51,23 +52,6 @@ const refusalOf = (error: unknown): S3Error => {
   return new S3Error(500, "InternalError", "We encountered an internal error. Please try again.");
 };
 
-/** Reads on to the end of a refused body, within bounds. */
-const drained = (request: IncomingMessage): Promise<void> =>
-  new Promise((resolve) => {
-    let bytes = 0;
-    const timer = setTimeout(resolve, drain.milliseconds);
-    const done = (): void => {
-      clearTimeout(timer);
-      resolve();
-    };
-    request.on("data", (piece: Buffer) => {
-      bytes += piece.length;
-      if (bytes > drain.bytes) done();
-    });
-    request.once("end", done).once("close", done).once("error", done);
-    request.resume();
-  });
-
 const refuse = async (request: IncomingMessage, response: ServerResponse, error: unknown): Promise<void> => {
   if (response.headersSent || request.socket.destroyed) {
     response.destroy();
@@ -75,7 +59,7 @@ const refuse = async (request: IncomingMessage, response: ServerResponse, error:
   }
   const { status, code, message, headers } = refusalOf(error);
   // A client that waits for "100 Continue" has sent nothing yet, and now never will.
-  if (!request.complete && request.headers.expect === undefined) await drained(request);
+  if (!request.complete && request.headers.expect === undefined) await readToEnd(request, drain);
   if (!request.complete) response.setHeader("connection", "close");
   const requestId = String(response.getHeader("x-amz-request-id"));
   for (const name of response.getHeaderNames()) {

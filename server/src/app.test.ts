@@ -285,7 +285,9 @@ describe("requests that are not HTTP, or ask for more than that", () => {
     if (address === null || typeof address === "string") throw new Error("no port");
     return new Promise((resolve, reject) => {
       let answer = "";
-      const socket = connect(address.port, "127.0.0.1", () => socket.write(text));
+      const socket = connect(address.port, "127.0.0.1", () => {
+        socket.pause().write(text, () => socket.resume());
+      });
       socket.on("data", (chunk) => {
         answer += chunk;
       });
@@ -318,6 +320,13 @@ describe("requests that are not HTTP, or ask for more than that", () => {
       instance: expect.stringMatching(/^urn:ddn:request:[0-9a-f-]{36}$/),
     });
     expect(answer).toContain("cache-control: no-store");
+  });
+
+  it("get a problem when they send an image, even if they listen only once it is sent", async () => {
+    const head = "POST /inference HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 8000000\r\n\r\n";
+    const answer = await talk(head + "x".repeat(8_000_000));
+    expect(answer.startsWith("HTTP/1.1 413 ")).toBe(true);
+    expect(JSON.parse(answer.slice(answer.indexOf("{")))).toMatchObject({ code: "body_too_large" });
   });
 
   it("get a problem for an expectation that is not HTTP's, before the body that waits for it", async () => {

@@ -26,6 +26,7 @@ import { EngineError } from "./engines/engine";
 import type { Submit } from "./jobs/submit";
 import type { Metrics } from "./metrics";
 import type { Readiness } from "./readiness";
+import { readToEnd } from "./readToEnd";
 import { UpstreamError } from "./store/upstream";
 
 export interface AppDeps {
@@ -53,6 +54,9 @@ const retryAfterSeconds: Partial<Record<ProblemCode, number>> = {
 
 /** What is told of a job is true only now. */
 const uncached = { "cache-control": "no-store" };
+
+/** How much of a refused body is still read: an image that was sent here by mistake. */
+const refusedBody = { bytes: 64 * 1024 ** 2, milliseconds: 5000 };
 
 const bodyTooLarge = `Expected a body of at most ${maxBodyBytes} bytes but received more. Images travel by presigned URL, not through the API.`;
 
@@ -156,7 +160,8 @@ export const buildApp = ({ submit, readiness, metrics, isDraining, log }: AppDep
     await sendProblem(reply, problem("request_malformed", "Expected a `host` header but received none."));
   });
 
-  app.addHook("onSend", async (_request, reply) => {
+  app.addHook("onSend", async (request, reply) => {
+    if (!request.raw.complete) await readToEnd(request.raw, refusedBody);
     if (isDraining()) reply.header("connection", "close");
   });
 
