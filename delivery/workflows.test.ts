@@ -55,7 +55,7 @@ describe("every workflow", () => {
       .flatMap((file) => text(file).split("\n"))
       .filter((line) => /^\s*(- )?uses:/.test(line));
     const foreign = lines.filter((line) => !line.includes("uses: ./"));
-    expect(foreign.length).toBe(9);
+    expect(foreign.length).toBe(10);
     for (const line of foreign) expect(line).toMatch(/uses: [\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
   });
 
