@@ -46,7 +46,7 @@ export interface Server {
 /** Three times at most: with the drain itself less than the 108 s after which the process gives up. */
 const closingMilliseconds = 2500;
 /** For each slot one request that runs and two that wait. */
-const requestsPerSlot = 3;
+export const requestsPerSlot = 3;
 
 /** Waits for the work, but no longer than this. */
 const within = async (milliseconds: number, work: PromiseLike<unknown>): Promise<void> => {

@@ -49,7 +49,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 const defaultModelPath = resolve(__dirname, "../triton/models/ddn/1/model.onnx");
 const maxPages = 1000;
 /** A GPU is through with an image before the next is read; a processor is not, and each would only wait for the others. */
-const jobsInFlight = { onnx: 2, triton: 8 } as const;
+export const jobsInFlight = { onnx: 2, triton: 8 } as const;
 
 const required = (environment: Environment, name: string, what: string, remedy: string): string => {
   const value = environment[name];
