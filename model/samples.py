@@ -14,9 +14,8 @@ from torch import Tensor
 
 DEFECT_SHARE = 0.3
 PLAIN_SHARE = 0.3
-EMPTY_SHARE_OF_PLAIN = 0.5
-# What is made up where nothing is costs this much more than an error elsewhere, what is lost of a defect this much more.
-EMPTY_WEIGHT = 3.0
+FLAWED_SHARE_OF_PLAIN = 0.5
+# What is lost of a defect costs this much more than an error elsewhere.
 DEFECT_WEIGHT = 3.0
 SIGNAL_DEPENDENT_SHARE = 0.3
 # A defect that covers less is weighted as a whole, a larger one along its border.
@@ -54,6 +53,13 @@ class Random:
         """True for this share of them."""
         return self.uniform(0, 1, *shape) < share
 
+    def picked(self, share: float, among: numpy.ndarray) -> numpy.ndarray:
+        """About this share of these numbers, on the host: how many there are steers the program."""
+        return among[self.host.random(len(among)) < share]
+
+    def places(self, numbers: numpy.ndarray) -> Tensor:
+        return torch.from_numpy(numbers).to(self.device, non_blocking=True)
+
     def sign(self, *shape: int) -> Tensor:
         return 1 - 2 * self.whole(2, *shape)
 
@@ -82,9 +88,8 @@ class Bank:
         """[count, size, size] float32 of 0-1, all from one file, so that a single gather fetches them."""
         files = list(self.files.values())
         images = files[random.host.choice(len(files), p=[len(file) / len(self) for file in files])]
-        axis = torch.arange(size, device=self.device)
-        row, column = random.whole(images.shape[1] - size + 1, 2, count, 1, 1)
-        pieces = images[random.whole(len(images), count, 1, 1), row + axis[:, None], column + axis]
+        row, column = random.whole(images.shape[1] - size + 1, 2, count)
+        pieces = images.unfold(1, size, 1).unfold(2, size, 1)[random.whole(len(images), count), row, column]
         return (pieces.to(torch.int32) & 0xFFFF) / 65535
 
     def pieces(self, random: Random, count: int, size: int) -> Tensor:
@@ -200,24 +205,25 @@ class Samples(NamedTuple):
 
 
 def draw(random: Random, bank: Bank, count: int, size: int) -> Samples:
-    one_each = (count, 1, 1, 1)
     a, b = noise_laws(random, count)
-    quiet = random.chance(PLAIN_SHARE, *one_each)
-    empty = quiet & random.chance(EMPTY_SHARE_OF_PLAIN, *one_each)
-    flawed = ~empty & (quiet | random.chance(DEFECT_SHARE, *one_each))
-    clean = torch.where(quiet, plain(random, count, size), bank.pieces(random, count, size))
-    weight = torch.where(empty, EMPTY_WEIGHT, torch.ones_like(clean))
+    quiet = random.picked(PLAIN_SHARE, numpy.arange(count))
+    lively = numpy.setdiff1d(numpy.arange(count), quiet)
+    flawed = numpy.concatenate([random.picked(FLAWED_SHARE_OF_PLAIN, quiet), random.picked(DEFECT_SHARE, lively)])
+    clean = torch.empty(count, 1, size, size, device=random.device)
+    clean[random.places(quiet)] = plain(random, len(quiet), size)
+    if len(lively):
+        clean[random.places(lively)] = bank.pieces(random, len(lively), size)
+    weight = torch.ones_like(clean)
     level = (a * clean.mean((2, 3), keepdim=True) + b).clamp(min=0).sqrt()
-    for outlines, share, contrast in DEFECTS:
-        two_each = (2 * count, 1, 1, 1)
-        present = flawed.repeat(2, 1, 1, 1) & random.chance(share, *two_each)
-        inside = shape(random, outlines(random, 2 * count, size)) * present
-        height = random.sign(*two_each) * random.log_uniform(*contrast, *two_each)
+    for outlines, share, contrast in 2 * DEFECTS:
+        chosen = random.places(random.picked(share, flawed))
+        one_each = (len(chosen), 1, 1, 1)
+        inside = shape(random, outlines(random, len(chosen), size))
+        height = random.sign(*one_each) * random.log_uniform(*contrast, *one_each)
+        clean[chosen] += inside * (height * level[chosen]).clamp(-1, 1)
         small = inside.mean((2, 3), keepdim=True) < SMALL_SHARE
         watched = torch.where(small, inside, 4 * inside * (1 - inside))
-        for one, high, seen in zip(inside.chunk(2), height.chunk(2), watched.chunk(2)):
-            clean = clean + one * (high * level).clamp(-1, 1)
-            weight = torch.maximum(weight, 1 + (DEFECT_WEIGHT - 1) * seen)
+        weight[chosen] = torch.maximum(weight[chosen], 1 + (DEFECT_WEIGHT - 1) * watched)
     # Quanta are counted from nothing upwards.
     clean = torch.where(a > 0, clean.clamp(min=0), clean)
     noise = (a * clean).clamp(min=0).add(b).sqrt() * random.normal(count, 1, size, size)

@@ -9,7 +9,6 @@ import torch
 
 from samples import (
     DEFECT_WEIGHT,
-    EMPTY_WEIGHT,
     Bank,
     Random,
     cracks,
@@ -82,14 +81,19 @@ class Drawn(unittest.TestCase):
         for crop in self.bank.crops(Random(3, CPU), 5, 8).numpy():
             self.assertTrue((windows == numpy.rint(crop * 65535)).all((3, 4)).any())
 
-    def test_what_is_empty_and_what_is_small_counts_more(self) -> None:
+    def test_defects_count_more(self) -> None:
         samples = draw(Random(1, CPU), self.bank, 300, 32)
         most = samples.weight.amax((1, 2, 3))
-        empty = samples.weight.amin((1, 2, 3)) == EMPTY_WEIGHT
-        self.assertAlmostEqual(empty.float().mean().item(), 0.18, delta=0.06)
-        self.assertLess(samples.clean[empty].diff(dim=3).abs().max().item(), 0.2)
-        self.assertAlmostEqual(most[~empty].max().item(), DEFECT_WEIGHT, delta=0.1)
-        self.assertEqual(most[~empty].min().item(), 1)
+        self.assertEqual(samples.weight.min().item(), 1)
+        self.assertAlmostEqual(most.max().item(), DEFECT_WEIGHT, delta=0.1)
+        # Of the plain ones half, of the others three in ten, but for those in which no draw of six falls out that way.
+        self.assertAlmostEqual((most > 1).float().mean().item(), 0.35, delta=0.06)
+
+    def test_plain_grounds_lie_among_the_pieces(self) -> None:
+        samples = draw(Random(1, CPU), self.bank, 300, 32)
+        untouched = samples.weight.amax((1, 2, 3)) == 1
+        plain_ones = samples.clean.diff(dim=3).abs().amax((1, 2, 3)) < 0.2
+        self.assertAlmostEqual((untouched & plain_ones).float().mean().item(), 0.15, delta=0.06)
 
     def test_what_is_counted_in_quanta_is_never_negative(self) -> None:
         samples = draw(Random(2, CPU), self.bank, 300, 32)
