@@ -145,7 +145,7 @@ def work(rank: int, arguments: argparse.Namespace, network: Network, counter, st
     random = Random(int(numpy.random.SeedSequence([arguments.seed, rank, counter.value]).generate_state(1)[0]), device)
     to_watch = [watched(what) for what in arguments.watch] if rank == 0 else []
     started = saved = time.monotonic()
-    lost, steps = torch.zeros((), device=device), 0
+    lost, steps, begun_with = torch.zeros((), device=device), 0, counter.value
 
     def progress() -> Progress:
         return Progress(counter.value, state.get("seconds", 0.0) + time.monotonic() - started)
@@ -161,7 +161,7 @@ def work(rank: int, arguments: argparse.Namespace, network: Network, counter, st
             "seconds": round(now.seconds),
             "images": len(bank),
             "loss": lost.item() / max(steps, 1),
-            "megapixels_per_second": steps * arguments.pixels / 1e6 / (time.monotonic() - saved),
+            "megapixels_per_second": (now.iteration - begun_with) * arguments.pixels / 1e6 / (time.monotonic() - saved),
         }
         for pictures in to_watch:
             row |= pictures.measured(average)
@@ -192,7 +192,7 @@ def work(rank: int, arguments: argparse.Namespace, network: Network, counter, st
             break
         if rank == 0 and now - saved >= arguments.checkpoint_seconds:
             save()
-            saved, steps = time.monotonic(), 0
+            saved, steps, begun_with = time.monotonic(), 0, counter.value
             lost.zero_()
     if rank == 0:
         save()
