@@ -58,6 +58,7 @@ class Random:
         return among[self.host.random(len(among)) < share]
 
     def places(self, numbers: numpy.ndarray) -> Tensor:
+        """The same numbers on the device, to index with."""
         return torch.from_numpy(numbers).to(self.device, non_blocking=True)
 
     def sign(self, *shape: int) -> Tensor:
@@ -211,6 +212,7 @@ def draw(random: Random, bank: Bank, count: int, size: int) -> Samples:
     flawed = numpy.concatenate([random.picked(FLAWED_SHARE_OF_PLAIN, quiet), random.picked(DEFECT_SHARE, lively)])
     clean = torch.empty(count, 1, size, size, device=random.device)
     clean[random.places(quiet)] = plain(random, len(quiet), size)
+    # Of no pieces PyTorch would say that they have no deviation.
     if len(lively):
         clean[random.places(lively)] = bank.pieces(random, len(lively), size)
     weight = torch.ones_like(clean)

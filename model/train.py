@@ -144,11 +144,13 @@ def work(rank: int, arguments: argparse.Namespace, network: Network, counter, st
     bank.look()
     random = Random(int(numpy.random.SeedSequence([arguments.seed, rank, counter.value]).generate_state(1)[0]), device)
     to_watch = [watched(what) for what in arguments.watch] if rank == 0 else []
-    started = saved = time.monotonic()
-    lost, steps, begun_with = torch.zeros((), device=device), 0, counter.value
+    started = time.monotonic()
+    lost, steps = torch.zeros((), device=device), 0
 
     def progress() -> Progress:
         return Progress(counter.value, state.get("seconds", 0.0) + time.monotonic() - started)
+
+    saved = progress()
 
     def save() -> None:
         bank.look()
@@ -161,7 +163,10 @@ def work(rank: int, arguments: argparse.Namespace, network: Network, counter, st
             "seconds": round(now.seconds),
             "images": len(bank),
             "loss": lost.item() / max(steps, 1),
-            "megapixels_per_second": (now.iteration - begun_with) * arguments.pixels / 1e6 / (time.monotonic() - saved),
+            "megapixels_per_second": (now.iteration - saved.iteration)
+            * arguments.pixels
+            / 1e6
+            / (now.seconds - saved.seconds),
         }
         for pictures in to_watch:
             row |= pictures.measured(average)
@@ -182,17 +187,16 @@ def work(rank: int, arguments: argparse.Namespace, network: Network, counter, st
         loss.backward()
         nn.utils.clip_grad_norm_(weights, CLIP_NORM)
         optimizer.step()
-        now = time.monotonic()
         if rank == 0:
             lost += loss.detach()
             steps += 1
             with torch.no_grad():
                 follow(averaged, weights, steps)
-        if arguments.pause_after and now - started >= 60 * arguments.pause_after:
+        if arguments.pause_after and time.monotonic() - started >= 60 * arguments.pause_after:
             break
-        if rank == 0 and now - saved >= arguments.checkpoint_seconds:
+        if rank == 0 and progress().seconds - saved.seconds >= arguments.checkpoint_seconds:
             save()
-            saved, steps, begun_with = time.monotonic(), 0, counter.value
+            saved, steps = progress(), 0
             lost.zero_()
     if rank == 0:
         save()
