@@ -1,7 +1,8 @@
 """Writes clean training images, drawn by rule from a seed: `python model/generate.py OUT.npy --count 2000 --seed 1`.
 
 OUT.npy is uint16 [count, size, size]; image i depends on the seed, i // GROUP and i alone, so that banks with other
-seeds share nothing and a bank can be continued by `--start`. No photograph is read.
+seeds share nothing and a bank can be continued by `--start`. No photograph is read. `--phantoms` draws the families of
+phantoms.py that training may see, with seeds other than those of the evaluation.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import numpy
 from numpy.random import Generator
 
 import scenes
+from phantoms import SIZE_PX, TRAINED_FAMILIES, phantom
 from textures import Image, log_uniform, spectral, texture
 
 # Images of one group share a library of textures, each time turned, scaled and cut out anew: drawing them costs most.
@@ -66,8 +68,7 @@ def generate(seed: int, index: int, size: int, textures: list[Image]) -> Image:
     scene = scenes.KINDS[random.choice(len(shares), p=shares / shares.sum())][1]
     chosen = random.choice(len(textures), TEXTURES_PER_IMAGE, replace=False)
     pieces = [cut(random, textures[which], size * factor) for which in chosen]
-    image = photographed(random, scene(random, size * factor, pieces), factor)
-    return numpy.round(image * 65535).astype(numpy.uint16)
+    return photographed(random, scene(random, size * factor, pieces), factor)
 
 
 def generate_group(seed: int, indices: list[int], size: int) -> list[Image]:
@@ -77,26 +78,38 @@ def generate_group(seed: int, indices: list[int], size: int) -> list[Image]:
     return [generate(seed, index, size, textures) for index in indices]
 
 
+def phantom_group(seed: int, indices: list[int]) -> list[Image]:
+    count = len(TRAINED_FAMILIES)
+    return [phantom(TRAINED_FAMILIES[index % count], index // count, f"training {seed}") for index in indices]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("output", type=Path)
     parser.add_argument("--count", type=int, default=2000)
-    parser.add_argument("--size", type=int, default=320, help="pixels along each side")
+    parser.add_argument("--phantoms", action="store_true", help=f"{', '.join(TRAINED_FAMILIES)}, {SIZE_PX} px")
+    parser.add_argument("--size", type=int, default=320, help="pixels along each side; not of phantoms")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--start", type=int, default=0, help="index of the first image")
     parser.add_argument("--processes", type=int, default=1)
     arguments = parser.parse_args()
 
     started, done = time.monotonic(), 0
-    shape = (arguments.count, arguments.size, arguments.size)
+    size = SIZE_PX if arguments.phantoms else arguments.size
+    drawn = (
+        partial(phantom_group, arguments.seed)
+        if arguments.phantoms
+        else partial(generate_group, arguments.seed, size=size)
+    )
+    shape = (arguments.count, size, size)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     part = arguments.output.with_suffix(".part")
     bank = numpy.lib.format.open_memmap(part, mode="w+", dtype=numpy.uint16, shape=shape)
     indices = range(arguments.start, arguments.start + arguments.count)
     groups = [list(group) for _, group in itertools.groupby(indices, lambda index: index // GROUP)]
     with Pool(arguments.processes) as pool:
-        for images in pool.imap(partial(generate_group, arguments.seed, size=arguments.size), groups):
-            bank[done : done + len(images)] = images
+        for images in pool.imap(drawn, groups):
+            bank[done : done + len(images)] = numpy.round(numpy.stack(images) * 65535)
             done += len(images)
             each = (time.monotonic() - started) / done
             print(f"\r{done} of {arguments.count} images, {each:.3f} s each", end="", file=sys.stderr, flush=True)

@@ -1,9 +1,9 @@
-"""X-ray phantoms to measure with, never to train with: five families, the same images for everyone.
+"""X-ray phantoms: five families, the same pictures for everyone who measures with them.
 
 `phantom(family, number)` gives the clean picture: transmission exp(-mu * thickness) by Beer-Lambert, scattered
 radiation as a broad veil, and the unsharpness of a focal spot; 0-1, full scale at the detector's open beam. Lengths are
-pixels. This code shares nothing with the generator that training draws from, and that generator leaves the family
-`sandwich` (honeycomb and lattice cores between face sheets) out, so that one family is new to the model.
+pixels. Training draws pictures of other seeds from four of the families; `sandwich` (honeycomb and lattice cores between
+face sheets) it never sees, so that one family is new to the model.
 """
 
 from collections.abc import Callable
@@ -227,11 +227,12 @@ FAMILIES: dict[str, Callable[[Scene], None]] = {
     "board": board,
     "sandwich": sandwich,
 }
+TRAINED_FAMILIES = [family for family in FAMILIES if family != "sandwich"]
 
 
-def phantom(family: str, number: int) -> ndarray:
-    """The clean picture `number` of a family, float64 [256,256] in 0-1."""
-    random = seeded("evaluation phantom", family, number)
+def phantom(family: str, number: int, purpose: str = "evaluation") -> ndarray:
+    """The clean picture `number` of a family, float64 [256,256] in 0-1; another purpose, other pictures."""
+    random = seeded(f"{purpose} phantom", family, number)
     scene = Scene(random)
     FAMILIES[family](scene)
     return scene.exposed(random.uniform(0.8, 0.98), random.uniform(0.05, 0.2), random.uniform(0.5, 1.1))

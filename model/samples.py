@@ -171,7 +171,13 @@ class Defect(NamedTuple):
 
 
 # Each sample with defects has up to two of each, either by this share.
-DEFECTS = [Defect(discs, 0.6, (0.8, 12)), Defect(cracks, 0.5, (0.8, 12)), Defect(edges, 0.5, (0.8, 40))]
+DEFECTS = [
+    Defect(discs, 0.6, (0.8, 12)),
+    Defect(cracks, 0.5, (0.8, 12)),
+    # A faint crack tells of itself over its whole length only: what is hardest to find is shown most.
+    Defect(cracks, 0.3, (1, 4)),
+    Defect(edges, 0.5, (0.8, 40)),
+]
 
 
 def shape(random: Random, distance: Tensor) -> Tensor:

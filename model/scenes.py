@@ -296,5 +296,56 @@ def plates(random: Generator, size: int, textures: list[Image]) -> Image:
     return cv2.GaussianBlur(image.astype(numpy.float32), (0, 0), log_uniform(random, 0.6, 3)) * random.uniform(0.5, 1)
 
 
+def repeated(random: Generator, size: int) -> Image:
+    """The thickness of something that repeats, 0-1: fins, wire cloth, an egg crate, bricks, tubes or a perforated plate."""
+    along, across = turned(random, size)
+    bend = log_uniform(random, 0.1, 8) * (random.random() < 0.7)
+    along, across = along + bend * spectral(random, size, 2.8), across + bend * spectral(random, size, 2.8)
+    pitch, kind = log_uniform(random, 8, 70), random.random()
+    other = pitch * (1 if random.random() < 0.5 else log_uniform(random, 0.4, 2.5))
+    half = max(0.5, pitch * log_uniform(random, 0.02, 0.25))
+
+    def staggered(shift: float) -> tuple[Image, Image]:
+        """Distances to the centre of each pixel's cell; every other row is moved by this share of a pitch."""
+        row = numpy.floor(across / other)
+        return (along / pitch + shift * (row % 2)) % 1 * pitch - pitch / 2, across - (row + 0.5) * other
+
+    if kind < 0.35:
+        directions = [along] if random.random() < 0.4 else [along, across]
+        spacings = [abs(u % step - step / 2) for u, step in zip(directions, (pitch, other))]
+        if random.random() < 0.5:
+            return sum(numpy.sqrt(numpy.maximum(0, 1 - (off / half) ** 2)) for off in spacings) / len(spacings)
+        return (numpy.minimum.reduce(spacings) < half).astype(numpy.float32)
+    if kind < 0.5:
+        u, v = staggered(0.5)
+        return (numpy.minimum(pitch / 2 - abs(u), other / 2 - abs(v)) < half / 2).astype(numpy.float32)
+    u, v = staggered(random.choice([0, 0.5]))
+    distance, radius = numpy.hypot(u, v), min(pitch, other) * random.uniform(0.2, 0.5)
+    if kind < 0.75:
+        return ((distance < radius) & (distance > radius - half)).astype(numpy.float32)
+    return (distance < radius).astype(numpy.float32)
+
+
+def lattices(random: Generator, size: int, textures: list[Image]) -> Image:
+    """Transmission of parts that repeat, seen through one another, here and there dented, joined or porous."""
+    path = log_uniform(random, 0.01, 0.3) * spectral(random, size, 2.8)
+    path += log_uniform(random, 3e-4, 2e-2) * spectral(random, size, random.uniform(1, 2))
+    for _ in range(random.integers(1, 4)):
+        layer = repeated(random, size).astype(numpy.float32)
+        if random.random() < 0.3:
+            # Walls that lean towards the edge of the field.
+            layer = layer + random.uniform(0.2, 0.8) * cv2.GaussianBlur(layer, (0, 0), log_uniform(random, 1, 6))
+        if random.random() < 0.4:
+            layer = layer * (spectral(random, size, 2.6) > random.uniform(-1.5, 0))
+        path += log_uniform(random, 0.02, 0.8) * layer
+    for _ in range(random.integers(0, 40)):
+        rows, columns, thickness = ellipsoid(random, size, 1.5, 16)
+        path[rows, columns] += random.choice([-1, 1]) * log_uniform(random, 0.01, 0.3) * thickness
+    if random.random() < 0.3:
+        path += log_uniform(random, 0.02, 0.5) * part(random, size)
+    image = numpy.exp(-random.uniform(0.5, 1.5) * (path - path.min()))
+    return cv2.GaussianBlur(image.astype(numpy.float32), (0, 0), log_uniform(random, 0.6, 3)) * random.uniform(0.5, 1)
+
+
 # Share of each kind of scene.
-KINDS = [(0.37, leaves), (0.18, surfaces), (0.07, drawing), (0.26, radiograph), (0.12, plates)]
+KINDS = [(0.36, leaves), (0.18, surfaces), (0.07, drawing), (0.20, radiograph), (0.11, plates), (0.08, lattices)]

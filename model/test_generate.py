@@ -12,6 +12,7 @@ import numpy
 import scenes
 import textures
 from generate import generate, library, main
+from phantoms import FAMILIES, SIZE_PX, TRAINED_FAMILIES, phantom
 
 
 def draw(file: Path, *arguments: str) -> None:
@@ -23,8 +24,8 @@ class Generated(unittest.TestCase):
     def test_the_same_seed_and_index_give_the_same_image_and_others_do_not(self) -> None:
         drawn = library(3, 0)
         first = generate(3, 0, 64, drawn)
-        self.assertEqual(first.dtype, numpy.uint16)
         self.assertEqual(first.shape, (64, 64))
+        self.assertTrue(0 <= first.min() < first.max() <= 1)
         numpy.testing.assert_array_equal(first, generate(3, 0, 64, library(3, 0)))
         self.assertFalse(numpy.array_equal(first, generate(3, 1, 64, drawn)))
         self.assertFalse(numpy.array_equal(first, generate(4, 0, 64, drawn)))
@@ -39,8 +40,24 @@ class Generated(unittest.TestCase):
             draw(Path(folder) / "rest.npy", "--count", "2", "--start", "15")
             one, two, rest = (numpy.load(Path(folder) / f"{name}.npy") for name in ("one", "two", "rest"))
             self.assertEqual(len(list(Path(folder).iterdir())), 3)
+        self.assertEqual((one.dtype, one.shape), (numpy.uint16, (3, 32, 32)))
         numpy.testing.assert_array_equal(one, two)
         numpy.testing.assert_array_equal(one[1:], rest)
+
+    def test_phantoms_to_train_with_are_others_than_those_to_measure_with_and_never_of_the_family_kept_new(
+        self,
+    ) -> None:
+        with TemporaryDirectory() as folder:
+            draw(Path(folder) / "drawn.npy", "--phantoms", "--count", "6")
+            draw(Path(folder) / "rest.npy", "--phantoms", "--count", "2", "--start", "4")
+            drawn, rest = (numpy.load(Path(folder) / f"{name}.npy") for name in ("drawn", "rest"))
+        self.assertEqual((drawn.dtype, drawn.shape), (numpy.uint16, (6, SIZE_PX, SIZE_PX)))
+        numpy.testing.assert_array_equal(drawn[4:], rest)
+        self.assertEqual(sorted({*FAMILIES} - {*TRAINED_FAMILIES}), ["sandwich"])
+        for number, image in enumerate(drawn[:4]):
+            family = TRAINED_FAMILIES[number]
+            numpy.testing.assert_allclose(image / 65535, phantom(family, 0, "training 1"), atol=1 / 65535)
+            self.assertGreater(abs(image / 65535 - phantom(family, 0)).max(), 0.02, family)
 
     def test_every_kind_of_scene_is_finite_and_shows_something(self) -> None:
         drawn = library(3, 0)[:3]
