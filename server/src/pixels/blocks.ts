@@ -21,7 +21,7 @@ const side = 8;
  */
 const maxBlocks = 2 ** 13;
 /** The last frequency of each band, the sum of the horizontal and the vertical one, 0 to 14; `low` comes first. */
-const lastOfBand = [4, 8, 14];
+const lastOfBand = [4, 7, 10, 14];
 
 /** The band of each coefficient; the mean stands for itself, after the last band. */
 const bandOf = Uint8Array.from({ length: side * side }, (_, index) =>
