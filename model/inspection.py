@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy
 from numpy import ndarray
+from numpy.random import Generator
 
 from noise import gaussian, seeded
 from pages import FULL_SCALE, Denoise, Mapping, denoised
@@ -24,6 +25,8 @@ FLAT_SIGMA_LSB = 100
 NOISE_SIGMAS_LSB = (100, 300, 1000, 3000)
 MAPPINGS: tuple[Mapping, ...] = ("signal", "page")
 SIGMA_LSB = 1000
+# Standard deviation of the Gaussian that makes neighbours share their noise, as a scintillator or an interpolation does.
+SHARED_BLURS_PX = (0.5, 0.7, 1.0)
 
 PAGE_PX = 256
 DEFECT_PITCH_PX = 64  # beyond the 39 px in which BM3D looks for similar patches: each defect stands alone
@@ -335,6 +338,39 @@ def noise_cells(run: Runner, realisations: int) -> list[Cell]:
     return cells
 
 
+def shared_noise(random: Generator, blur: float) -> ndarray:
+    """[PAGE_PX,PAGE_PX] of variance 1: white noise through a Gaussian of `blur` px, which goes on round the page."""
+    frequency = numpy.fft.fftfreq(PAGE_PX)
+    gain = numpy.exp(-2 * (math.pi * blur) ** 2 * (frequency[:, None] ** 2 + frequency[None] ** 2))
+    white = numpy.fft.fft2(random.normal(size=gain.shape))
+    return numpy.fft.ifft2(white * gain).real / math.sqrt((gain**2).mean())
+
+
+def row_noise(random: Generator) -> ndarray:
+    """[PAGE_PX,PAGE_PX] of variance 1: one value for each row."""
+    return numpy.repeat(random.normal(size=(PAGE_PX, 1)), PAGE_PX, 1)
+
+
+def correlated_cells(run: Runner, realisations: int) -> list[Cell]:
+    """Noise that the model was not made for, its full variance announced, on flat pages at 32 768 LSB.
+
+    noise left = standard deviation at least 32 px from the border after denoising, over that before. Nothing else tells
+    such noise from fine detail, so there is no limit: it is reported.
+    """
+    kinds: dict[str, Callable[[Generator], ndarray]] = {"white": lambda random: shared_noise(random, 0.0)}
+    for blur in SHARED_BLURS_PX:
+        kinds[f"blurred by {blur} px"] = lambda random, blur=blur: shared_noise(random, blur)
+    kinds["rows"] = row_noise
+    cells = []
+    for kind, drawn in kinds.items():
+        noise = numpy.stack([drawn(seeded("inspection", "correlated", kind, number)) for number in range(realisations)])
+        before = numpy.rint(32768 + SIGMA_LSB * noise)
+        inner = numpy.s_[:, 32:-32, 32:-32]
+        left = (run(before, SIGMA_LSB) - 32768)[inner].std() / (before - 32768)[inner].std()
+        cells.append(Cell("noise left, share", f"correlated noise, {kind}", float(left)))
+    return cells
+
+
 def largest_blob(mask: ndarray) -> int:
     """Pixels of the largest group in a boolean [H,W] that is connected by sides or corners; 0 when there is none."""
     left = set(zip(*(axis.tolist() for axis in numpy.nonzero(mask))))
@@ -368,6 +404,7 @@ def inspect_denoiser(
         *edge_cells(run, effort.edges),
         *flat_cells(run, effort.flats),
         *noise_cells(run, effort.noises),
+        *correlated_cells(run, effort.noises),
     ]
     return Inspection(defects, cells)
 

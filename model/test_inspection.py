@@ -8,6 +8,7 @@ import numpy
 import inspection
 from inspection import (
     Runner,
+    correlated_cells,
     edge_cells,
     edge_distance,
     edge_figures,
@@ -15,7 +16,10 @@ from inspection import (
     flat_cells,
     largest_blob,
     noise_cells,
+    row_noise,
+    shared_noise,
 )
+from noise import seeded
 
 
 def unchanged(images, params):
@@ -126,6 +130,24 @@ class FlatsAndNoiseTest(unittest.TestCase):
         for cell in cells:
             if cell.measure == "pure noise, deviation in sigma":
                 self.assertAlmostEqual(cell.value, 4 / (2 * 2 * math.pi**0.5), delta=0.15)
+
+    def test_shared_noise_has_the_variance_and_the_autocorrelation_of_its_blur(self):
+        for blur in inspection.SHARED_BLURS_PX:
+            noise = numpy.stack([shared_noise(seeded("test", number), blur) for number in range(8)])
+            self.assertAlmostEqual(float(noise.var()), 1, delta=0.03)
+            together = float((noise[..., 1:] * noise[..., :-1]).mean())
+            # That of a Gaussian of blur * sqrt(2), less what a grid of pixels cannot hold of a narrow one.
+            self.assertAlmostEqual(together, math.exp(-1 / (4 * blur**2)), delta=0.08)
+        rows = row_noise(seeded("test"))
+        self.assertEqual(float(numpy.ptp(rows, 1).max()), 0)
+        self.assertAlmostEqual(float(rows.var()), 1, delta=0.3)
+
+    def test_what_is_left_of_correlated_noise_is_a_share_of_it(self):
+        for share in (1.0, 0.5):
+            halved = Runner(lambda images, params: 32768 + share * (images - 32768.0))
+            for cell in correlated_cells(halved, 1):
+                self.assertAlmostEqual(cell.value, share, places=3)
+                self.assertFalse(cell.limited)
 
     def test_a_blob_is_connected_by_sides_and_corners(self):
         mask = numpy.zeros((6, 6), bool)
