@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 DEFECT_SHARE = 0.3
 PLAIN_SHARE = 0.3
@@ -18,6 +19,10 @@ FLAWED_SHARE_OF_PLAIN = 0.5
 # What is lost of a defect costs this much more than an error elsewhere.
 DEFECT_WEIGHT = 3.0
 SIGNAL_DEPENDENT_SHARE = 0.3
+# Of the samples, whose noise neighbours share; the network tells it by the high frequencies that the announced variance
+# lets expect.
+SHARED_NOISE_SHARE = 0.1
+SHARED_NOISE_RADIUS_PX = 4
 # A defect that covers less is weighted as a whole, a larger one along its border.
 SMALL_SHARE = 0.2
 # Deviation of a pixel's own aperture, a box of 1 px: no edge is sharper.
@@ -199,6 +204,18 @@ def noise_laws(random: Random, count: int) -> tuple[Tensor, Tensor]:
     return a, torch.where(dependent, random.log_uniform(0.001, 0.04, *one_each), level / 255) ** 2
 
 
+def shared_noise(random: Random, count: int, size: int) -> Tensor:
+    """[count, 1, size, size] of variance 1, through a Gaussian of 0.3 to 1.2 px: what a scintillator or an interpolation does."""
+    distance = torch.arange(-SHARED_NOISE_RADIUS_PX, SHARED_NOISE_RADIUS_PX + 1, device=random.device)
+    bell = torch.exp(-0.5 * (distance / random.log_uniform(0.3, 1.2, count, 1)) ** 2)
+    bell = (bell / bell.square().sum(1, keepdim=True).sqrt())[:, None, :, None]
+    side = size + 2 * SHARED_NOISE_RADIUS_PX
+    # A kernel of its own for each sample: they are the channels of one convolution.
+    white = random.normal(1, count, side, side)
+    down = functional.conv2d(white, bell, groups=count)
+    return functional.conv2d(down, bell.transpose(2, 3), groups=count).transpose(0, 1)
+
+
 class Samples(NamedTuple):
     """A batch; all but a and b [count, 1, size, size]."""
 
@@ -234,5 +251,8 @@ def draw(random: Random, bank: Bank, count: int, size: int) -> Samples:
         weight[chosen] = torch.maximum(weight[chosen], 1 + (DEFECT_WEIGHT - 1) * watched)
     # Quanta are counted from nothing upwards.
     clean = torch.where(a > 0, clean.clamp(min=0), clean)
-    noise = (a * clean).clamp(min=0).add(b).sqrt() * random.normal(count, 1, size, size)
-    return Samples(clean, clean + noise, a, b, weight)
+    noise = random.normal(count, 1, size, size)
+    shared = random.picked(SHARED_NOISE_SHARE, numpy.arange(count))
+    if len(shared):
+        noise[random.places(shared)] = shared_noise(random, len(shared), size)
+    return Samples(clean, clean + (a * clean).clamp(min=0).add(b).sqrt() * noise, a, b, weight)

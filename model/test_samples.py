@@ -18,6 +18,7 @@ from samples import (
     noise_laws,
     plain,
     shape,
+    shared_noise,
 )
 
 CPU = torch.device("cpu")
@@ -69,6 +70,23 @@ class Drawn(unittest.TestCase):
         clean, noisy, a, b, _ = draw(Random(1, CPU), self.bank, 400, 32)
         ratio = (noisy - clean) ** 2 / ((a * clean).clamp(min=0) + b)
         self.assertAlmostEqual(ratio.mean().item(), 1, delta=0.01)
+
+    def test_neighbours_share_noise_of_the_same_variance(self) -> None:
+        noise = shared_noise(Random(1, CPU), 100, 64)
+        self.assertAlmostEqual(noise.var().item(), 1, delta=0.02)
+        for axis in (2, 3):
+            together = (noise.narrow(axis, 1, 63) * noise.narrow(axis, 0, 63)).mean((1, 2, 3))
+            # From next to nothing, at 0.3 px, to exp(-1 / (4 * 1.2 ** 2)).
+            self.assertLess(together.min().item(), 0.1)
+            self.assertAlmostEqual(together.max().item(), 0.84, delta=0.1)
+            self.assertAlmostEqual(together.mean().item(), 0.43, delta=0.1)
+
+    def test_one_sample_in_ten_has_such_noise(self) -> None:
+        clean, noisy, a, b, _ = draw(Random(1, CPU), self.bank, 400, 32)
+        noise = (noisy - clean) / ((a * clean).clamp(min=0) + b).sqrt()
+        together = (noise[..., 1:] * noise[..., :-1]).mean((1, 2, 3))
+        # Those of less than half a pixel cannot be told from white noise.
+        self.assertAlmostEqual((together > 0.2).float().mean().item(), 0.07, delta=0.03)
 
     def test_the_same_seed_draws_the_same_samples(self) -> None:
         first, again, other = (draw(Random(seed, CPU), self.bank, 4, 32).noisy for seed in (1, 1, 2))
