@@ -63,6 +63,15 @@ class Training(unittest.TestCase):
         subprocess.run(of_length(self.folder, 8, "--workers", "2"), stdout=subprocess.DEVNULL, check=True)
         self.assertEqual(self.checkpoint()["iteration"], 8)
 
+    def test_workers_end_when_the_run_is_killed(self) -> None:
+        run = subprocess.Popen(of_length(self.folder, 10**9, "--workers", "2"), stdout=subprocess.PIPE)
+        try:
+            self.assertIn(b"iteration", run.stdout.readline())
+        finally:
+            run.kill()
+        # Not before the last process that writes to it has ended.
+        run.communicate(timeout=60)
+
     def test_two_sessions_share_the_minutes_of_a_run(self) -> None:
         session = [*command(self.folder, "--minutes", "1000"), "--pause-after", "1e-9"]
         seconds = []

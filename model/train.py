@@ -144,6 +144,7 @@ def work(rank: int, arguments: argparse.Namespace, network: Network, counter, st
     bank.look()
     random = Random(int(numpy.random.SeedSequence([arguments.seed, rank, counter.value]).generate_state(1)[0]), device)
     to_watch = [watched(what) for what in arguments.watch] if rank == 0 else []
+    parent = multiprocessing.parent_process()
     started = time.monotonic()
     lost, steps = torch.zeros((), device=device), 0
 
@@ -194,6 +195,9 @@ def work(rank: int, arguments: argparse.Namespace, network: Network, counter, st
                 follow(averaged, weights, steps)
         if arguments.pause_after and time.monotonic() - started >= 60 * arguments.pause_after:
             break
+        # Killed as it was, the run would go on without its parent, beside the one that goes on in its place.
+        if parent is not None and not parent.is_alive():
+            return
         if rank == 0 and progress().seconds - saved.seconds >= arguments.checkpoint_seconds:
             save()
             saved, steps = progress(), 0
