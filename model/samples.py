@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 DEFECT_SHARE = 0.3
-PLAIN_SHARE = 0.3
+PLAIN_SHARE = 0.2
 FLAWED_SHARE_OF_PLAIN = 0.5
 # What is lost of a defect costs this much more than an error elsewhere.
 DEFECT_WEIGHT = 3.0
@@ -197,7 +197,7 @@ def noise_laws(random: Random, count: int) -> tuple[Tensor, Tensor]:
     """a and b [count, 1, 1, 1] of variance = a * x + b, x of 0-1."""
     one_each = (count, 1, 1, 1)
     level = torch.where(
-        random.chance(0.6, *one_each), random.uniform(1, 60, *one_each), random.log_uniform(0.2, 55, *one_each)
+        random.chance(0.7, *one_each), random.uniform(1, 60, *one_each), random.log_uniform(0.2, 55, *one_each)
     )
     dependent = random.chance(SIGNAL_DEPENDENT_SHARE, *one_each)
     a = random.log_uniform(1e-5, 4e-2, *one_each) * dependent

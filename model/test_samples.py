@@ -104,14 +104,14 @@ class Drawn(unittest.TestCase):
         most = samples.weight.amax((1, 2, 3))
         self.assertEqual(samples.weight.min().item(), 1)
         self.assertAlmostEqual(most.max().item(), DEFECT_WEIGHT, delta=0.1)
-        # Of the plain ones half, of the others three in ten, but for those in which no draw of six falls out that way.
+        # Of the plain ones half, of the others three in ten, but for those in which no draw of eight falls out that way.
         self.assertAlmostEqual((most > 1).float().mean().item(), 0.35, delta=0.06)
 
     def test_plain_grounds_lie_among_the_pieces(self) -> None:
         samples = draw(Random(1, CPU), self.bank, 300, 32)
         untouched = samples.weight.amax((1, 2, 3)) == 1
         plain_ones = samples.clean.diff(dim=3).abs().amax((1, 2, 3)) < 0.2
-        self.assertAlmostEqual((untouched & plain_ones).float().mean().item(), 0.15, delta=0.06)
+        self.assertAlmostEqual((untouched & plain_ones).float().mean().item(), 0.1, delta=0.05)
 
     def test_what_is_counted_in_quanta_is_never_negative(self) -> None:
         samples = draw(Random(2, CPU), self.bank, 300, 32)
