@@ -61,21 +61,21 @@ def photographed(random: Generator, image: Image, factor: int) -> Image:
     return image
 
 
-def generate(seed: int, index: int, size: int, textures: list[Image]) -> Image:
+def generate(seed: int, index: int, size: int, textures: list[Image], kinds: scenes.Kinds = scenes.KINDS) -> Image:
     random = numpy.random.default_rng([seed, index, 0])
     factor = 2 if random.random() < 0.7 else 3
-    shares = numpy.array([share for share, _ in scenes.KINDS])
-    scene = scenes.KINDS[random.choice(len(shares), p=shares / shares.sum())][1]
+    shares = numpy.array([share for share, _ in kinds])
+    scene = kinds[random.choice(len(shares), p=shares / shares.sum())][1]
     chosen = random.choice(len(textures), TEXTURES_PER_IMAGE, replace=False)
     pieces = [cut(random, textures[which], size * factor) for which in chosen]
     return photographed(random, scene(random, size * factor, pieces), factor)
 
 
-def generate_group(seed: int, indices: list[int], size: int) -> list[Image]:
+def generate_group(seed: int, indices: list[int], size: int, kinds: scenes.Kinds) -> list[Image]:
     """The images of one group, which share their textures."""
     cv2.setNumThreads(1)
     textures = library(seed, indices[0] // GROUP)
-    return [generate(seed, index, size, textures) for index in indices]
+    return [generate(seed, index, size, textures, kinds) for index in indices]
 
 
 def phantom_group(seed: int, indices: list[int]) -> list[Image]:
@@ -83,11 +83,22 @@ def phantom_group(seed: int, indices: list[int]) -> list[Image]:
     return [phantom(TRAINED_FAMILIES[index % count], index // count, f"training {seed}") for index in indices]
 
 
+def kinds_named(names: str) -> scenes.Kinds:
+    known = {scene.__name__: (share, scene) for share, scene in scenes.KINDS}
+    for name in names.split(","):
+        if name not in known:
+            raise argparse.ArgumentTypeError(f"Expected some of {', '.join(known)} but received {name}.")
+    return [known[name] for name in names.split(",")]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("output", type=Path)
     parser.add_argument("--count", type=int, default=2000)
-    parser.add_argument("--phantoms", action="store_true", help=f"{', '.join(TRAINED_FAMILIES)}, {SIZE_PX} px")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--phantoms", action="store_true", help=f"{', '.join(TRAINED_FAMILIES)}, {SIZE_PX} px")
+    names = ", ".join(scene.__name__ for _, scene in scenes.KINDS)
+    what.add_argument("--only", type=kinds_named, default=scenes.KINDS, metavar="KIND,KIND", help=f"some of {names}")
     parser.add_argument("--size", type=int, default=320, help="pixels along each side; not of phantoms")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--start", type=int, default=0, help="index of the first image")
@@ -99,7 +110,7 @@ def main() -> None:
     drawn = (
         partial(phantom_group, arguments.seed)
         if arguments.phantoms
-        else partial(generate_group, arguments.seed, size=size)
+        else partial(generate_group, arguments.seed, size=size, kinds=arguments.only)
     )
     shape = (arguments.count, size, size)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)

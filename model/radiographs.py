@@ -4,7 +4,7 @@ import cv2
 import numpy
 from numpy.random import Generator
 
-from textures import Image, log_uniform, spectral, turned
+from textures import Image, boundary_distance, log_uniform, spectral, turned
 
 
 def ellipsoid(random: Generator, size: int, smallest: float, largest: float) -> tuple[slice, slice, Image]:
@@ -181,7 +181,9 @@ def repeated(random: Generator, size: int) -> Image:
         return (along / pitch + shift * (row % 2)) % 1 * pitch - pitch / 2, across - (row + 0.5) * other
 
     if kind < 0.35:
-        directions = [along] if random.random() < 0.4 else [along, across]
+        skew = random.uniform(-1, 1) * (random.random() < 0.6)
+        second = across * numpy.cos(skew) + along * numpy.sin(skew)
+        directions = [along] if random.random() < 0.3 else [along, second]
         spacings = [abs(u % step - step / 2) for u, step in zip(directions, (pitch, other))]
         if random.random() < 0.5:
             return sum(numpy.sqrt(numpy.maximum(0, 1 - (off / half) ** 2)) for off in spacings) / len(spacings)
@@ -196,12 +198,28 @@ def repeated(random: Generator, size: int) -> Image:
     return (distance < radius).astype(numpy.float32)
 
 
+def foam(random: Generator, size: int) -> Image:
+    """Walls between cells, 0-1: sponges, foamed metal, grains; much alike or of any shape."""
+    pitch, jitter = log_uniform(random, 10, 90), random.uniform(0.2, 1.2)
+    count = int(size / pitch) + 3
+    places = numpy.stack(numpy.meshgrid(numpy.arange(count), numpy.arange(count)), -1).reshape(-1, 2) - 0.5
+    places = ((places + jitter * random.uniform(-0.5, 0.5, places.shape)) * pitch).astype(int)
+    places = places[((places >= 0) & (places < size)).all(1)]
+    seeds = numpy.full((size, size), 255, numpy.uint8)
+    seeds[places[:, 0], places[:, 1]] = 0
+    _, cells = cv2.distanceTransformWithLabels(seeds, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    wall, half = boundary_distance(cells), log_uniform(random, 0.8, 0.15 * pitch)
+    if random.random() < 0.4:
+        return numpy.exp(-wall / half)
+    return (wall < half).astype(numpy.float32)
+
+
 def lattices(random: Generator, size: int, textures: list[Image]) -> Image:
     """Transmission of parts that repeat, seen through one another, here and there dented, joined or porous."""
     path = log_uniform(random, 0.01, 0.3) * spectral(random, size, 2.8)
     path += log_uniform(random, 3e-4, 2e-2) * spectral(random, size, random.uniform(1, 2))
     for _ in range(random.integers(1, 4)):
-        layer = repeated(random, size).astype(numpy.float32)
+        layer = (foam if random.random() < 0.35 else repeated)(random, size).astype(numpy.float32)
         if random.random() < 0.3:
             # Walls that lean towards the edge of the field.
             layer = layer + random.uniform(0.2, 0.8) * cv2.GaussianBlur(layer, (0, 0), log_uniform(random, 1, 6))

@@ -1,11 +1,13 @@
 """Procedural scenes: float32 [size, size] of about 0-1, drawn larger than needed so that scaling down smooths edges."""
 
+from collections.abc import Callable
+
 import cv2
 import numpy
 from numpy.random import Generator
 
 from radiographs import lattices, plates, radiograph
-from textures import Image, log_uniform, profile, spectral
+from textures import Image, boundary_distance, log_uniform, profile, spectral
 
 
 def tones(random: Generator, count: int) -> numpy.ndarray:
@@ -56,14 +58,6 @@ def leaf_labels(random: Generator, size: int) -> tuple[Image, int]:
     for label, polygon in enumerate(polygons, 1):
         cv2.fillPoly(labels, [numpy.round(polygon * 16).astype(numpy.int32)], float(label), lineType=8, shift=4)
     return labels.astype(numpy.int32), len(polygons) + 1
-
-
-def boundary_distance(labels: Image) -> Image:
-    """Pixels to the nearest edge between two labels."""
-    edge = numpy.zeros(labels.shape, bool)
-    edge[:, 1:] |= labels[:, 1:] != labels[:, :-1]
-    edge[1:] |= labels[1:] != labels[:-1]
-    return cv2.distanceTransform((~edge).astype(numpy.uint8), cv2.DIST_L2, 3)
 
 
 def leaves(random: Generator, size: int, textures: list[Image]) -> Image:
@@ -268,14 +262,15 @@ def buildings(random: Generator, size: int, textures: list[Image]) -> Image:
     return image
 
 
-# Share of each kind of scene.
-KINDS = [
+# The share of each kind of scene, and what draws it.
+Kinds = list[tuple[float, Callable[[Generator, int, list[Image]], Image]]]
+KINDS: Kinds = [
     (0.26, leaves),
     (0.14, surfaces),
     (0.10, bodies),
     (0.10, buildings),
     (0.06, drawing),
-    (0.16, radiograph),
-    (0.10, plates),
-    (0.08, lattices),
+    (0.14, radiograph),
+    (0.08, plates),
+    (0.12, lattices),
 ]

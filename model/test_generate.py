@@ -59,6 +59,19 @@ class Generated(unittest.TestCase):
             numpy.testing.assert_allclose(image / 65535, phantom(family, 0, "training 1"), atol=1 / 65535)
             self.assertGreater(abs(image / 65535 - phantom(family, 0)).max(), 0.02, family)
 
+    def test_draws_only_what_was_asked_for_and_says_what_there_is(self) -> None:
+        with TemporaryDirectory() as folder:
+            draw(Path(folder) / "drawn.npy", "--count", "3", "--only", "plates,lattices")
+            drawn = numpy.load(Path(folder) / "drawn.npy")
+            kinds = [kind for kind in scenes.KINDS if kind[1].__name__ in ("plates", "lattices")]
+            expected = numpy.stack([generate(1, index, 32, library(1, 0), kinds) for index in range(3)])
+            numpy.testing.assert_array_equal(drawn, numpy.round(expected * 65535))
+            with self.assertRaises(SystemExit), redirect_stderr(io.StringIO()) as complaint:
+                with mock.patch("sys.argv", ["generate.py", "x.npy", "--only", "lattice"]):
+                    main()
+        self.assertIn("Expected some of leaves, surfaces, ", complaint.getvalue())
+        self.assertIn("but received lattice.", complaint.getvalue())
+
     def test_every_kind_of_scene_is_finite_and_shows_something(self) -> None:
         drawn = library(3, 0)[:3]
         for number, (_, kind) in enumerate(scenes.KINDS):

@@ -32,6 +32,14 @@ def turned(random: Generator, size: int, angle: float | None = None) -> tuple[Im
     return along.astype(numpy.float32), across.astype(numpy.float32)
 
 
+def boundary_distance(labels: Image) -> Image:
+    """Pixels to the nearest edge between two labels."""
+    edge = numpy.zeros(labels.shape, bool)
+    edge[:, 1:] |= labels[:, 1:] != labels[:, :-1]
+    edge[1:] |= labels[1:] != labels[:-1]
+    return cv2.distanceTransform((~edge).astype(numpy.uint8), cv2.DIST_L2, 3)
+
+
 def spectral(random: Generator, size: int, slope: float, stretch: float = 0.0) -> Image:
     """Gaussian noise whose amplitude falls as frequency^-slope, drawn out along a random direction by 1 + stretch."""
     angle = random.uniform(0, numpy.pi)
