@@ -15,6 +15,7 @@ import torch
 from network import Network, grow, stored_network
 from phantoms import DOSES, FAMILIES
 from samples import Random
+from symmetry import is_symmetric
 from train import HOLD_UNTIL, WARM_UP_ITERATIONS, rate_at, shape_of, watched
 
 TRAIN = Path(__file__).with_name("train.py")
@@ -71,6 +72,34 @@ class Training(unittest.TestCase):
             run.kill()
         # Not before the last process that writes to it has ended.
         run.communicate(timeout=60)
+
+    def test_symmetric_weights_stay_so_and_can_be_grown(self) -> None:
+        symmetric = ["--symmetric", "--workers", "2"]
+        subprocess.run(of_length(self.folder, 3, *symmetric), stdout=subprocess.DEVNULL, check=True)
+        weights = self.folder / "start.pt"
+        (self.folder / "run" / "weights.pt").rename(weights)
+        self.assertTrue(is_symmetric(torch.load(weights, weights_only=True)))
+        again = subprocess.run(of_length(self.folder, 4, *symmetric), capture_output=True, text=True, check=True)
+        self.assertIn("going on at iteration 3", again.stdout)
+        (self.folder / "run" / "checkpoint.pt").unlink()
+        larger = ["--symmetric", "--start", str(weights), "--channels", "16,16,16"]
+        subprocess.run(of_length(self.folder, 1, *larger), stdout=subprocess.DEVNULL, check=True)
+        grown = torch.load(self.folder / "run" / "weights.pt", weights_only=True)
+        self.assertTrue(is_symmetric(grown))
+        self.assertEqual(len(grown["head.weight"]), 16)
+
+    def test_says_what_symmetric_weights_need(self) -> None:
+        torch.save(Network((8, 8, 8), (1, 1, 1)).state_dict(), self.folder / "start.pt")
+        for more, complaint in [
+            (["--start", str(self.folder / "start.pt")], "Expected weights that --symmetric trained in "),
+            (
+                ["--channels", "8,12,8"],
+                "Expected --channels in multiples of 8 with --symmetric but received [8, 12, 8].",
+            ),
+        ]:
+            run = subprocess.run(of_length(self.folder, 1, "--symmetric", *more), capture_output=True, text=True)
+            self.assertNotEqual(run.returncode, 0)
+            self.assertIn(complaint, run.stderr)
 
     def test_two_sessions_share_the_minutes_of_a_run(self) -> None:
         session = [*command(self.folder, "--minutes", "1000"), "--pause-after", "1e-9"]

@@ -22,9 +22,10 @@ from torch import Tensor, multiprocessing, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 import evaluate
-from network import BLOCKS, WIDTHS, Denoiser, Network, grow
+from network import BLOCKS, WIDTHS, Denoiser, Network, State, grow
 from runners import torch_runner
 from samples import Bank, Random, Samples, draw
+from symmetry import WAYS, is_symmetric, make_symmetric, plain_state
 
 CHECKPOINT_SECONDS = 600
 EMA = 0.9995
@@ -122,12 +123,31 @@ def logged(file: Path, row: dict) -> None:
     print(", ".join(f"{key} {value:.5g}" for key, value in row.items()), flush=True)
 
 
-def work(rank: int, arguments: argparse.Namespace, network: Network, counter, state: dict) -> None:
+def network_of(arguments: argparse.Namespace, start: State | None = None) -> Network:
+    network = Network(arguments.channels, arguments.blocks).to(memory_format=torch.channels_last)
+    if start:
+        grow(network, start)
+    return make_symmetric(network) if arguments.symmetric else network
+
+
+def start_of(arguments: argparse.Namespace) -> State | None:
+    if not arguments.start:
+        return None
+    start = torch.load(arguments.start, map_location="cpu", weights_only=True)
+    if arguments.symmetric and not is_symmetric(start):
+        raise SystemExit(f"Expected weights that --symmetric trained in {arguments.start} but received others.")
+    return start
+
+
+def work(rank: int, arguments: argparse.Namespace, shared: list[nn.Parameter], counter, state: dict) -> None:
     torch.set_num_threads(arguments.threads)
     torch.backends.cudnn.benchmark = True
     # An image less its blurred copy is a small difference: ten bits are too few for the blur.
     torch.backends.cudnn.allow_tf32 = False
     device = torch.device(arguments.device)
+    network = network_of(arguments)
+    for weight, common in zip(network.parameters(), shared, strict=True):
+        weight.data = common.data
     network = network.to(device)
     weights = list(network.parameters())
     denoiser = Denoiser(Fast(network, arguments.bf16, arguments.compile)).float().to(device)
@@ -156,7 +176,7 @@ def work(rank: int, arguments: argparse.Namespace, network: Network, counter, st
     def save() -> None:
         bank.look()
         now = progress()
-        replaced(arguments.run / "weights.pt", {key: weight.cpu() for key, weight in average.state_dict().items()})
+        replaced(arguments.run / "weights.pt", {key: weight.cpu() for key, weight in plain_state(average).items()})
         kept = {"network": network.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state_dict()}
         replaced(arguments.run / "checkpoint.pt", {**now._asdict(), **kept})
         row = {
@@ -221,6 +241,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--start", type=Path, help="weights to begin with, of this size or smaller")
     parser.add_argument("--channels", type=numbers, default=list(WIDTHS), help="from the finest level to the deepest")
     parser.add_argument("--blocks", type=numbers, default=list(BLOCKS), help="on each level")
+    parser.add_argument("--symmetric", action="store_true", help="turned and mirrored images alike; channels in eights")
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--pixels", type=int, default=32768, help="pixels per batch")
     parser.add_argument("--seed", type=int, default=1)
@@ -238,6 +259,8 @@ def parsed() -> argparse.Namespace:
     arguments = parser.parse_args()
     if arguments.workers > 1 and arguments.device != "cpu":
         parser.error("Expected one worker with --device cuda: they share their weights in the processor's memory.")
+    if arguments.symmetric and any(width % WAYS for width in arguments.channels):
+        parser.error(f"Expected --channels in multiples of {WAYS} with --symmetric but received {arguments.channels}.")
     return arguments
 
 
@@ -245,21 +268,20 @@ def main() -> None:
     arguments = parsed()
     arguments.run.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(arguments.seed)
-    network = Network(arguments.channels, arguments.blocks)
     state, checkpoint = {}, arguments.run / "checkpoint.pt"
     if checkpoint.exists():
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        network = network_of(arguments)
         network.load_state_dict(state["network"])
         print(f"going on at iteration {state['iteration']}", flush=True)
-    elif arguments.start:
-        grow(network, torch.load(arguments.start, map_location="cpu", weights_only=True))
-    network.to(memory_format=torch.channels_last)
-    counter = multiprocessing.get_context("spawn").Value("q", state.get("iteration", 0))
-    if arguments.workers == 1:
-        work(0, arguments, network, counter, state)
     else:
-        network.share_memory()
-        multiprocessing.spawn(work, (arguments, network, counter, state), nprocs=arguments.workers)
+        network = network_of(arguments, start_of(arguments))
+    counter = multiprocessing.get_context("spawn").Value("q", state.get("iteration", 0))
+    shared = [weight.share_memory_() for weight in network.parameters()]
+    if arguments.workers == 1:
+        work(0, arguments, shared, counter, state)
+    else:
+        multiprocessing.spawn(work, (arguments, shared, counter, state), nprocs=arguments.workers)
 
 
 if __name__ == "__main__":

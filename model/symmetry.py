@@ -1,0 +1,112 @@
+"""Weights that treat an image and its turned and mirrored copies alike (T. Cohen, M. Welling, "Group Equivariant
+Convolutional Networks", ICML 2016).
+
+Channels come in eights, one for each way to turn and mirror a square, and the kernels between two eights are turned and
+mirrored copies of one another. Only the first of each is trained, so every step of the training counts for all eight;
+what comes out is an ordinary `Network`, as fast as any other of its size.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils import parametrize
+
+from network import Network, State, stored_network
+
+WAYS = 8
+
+
+def moved(image: Tensor, way: int) -> Tensor:
+    """[..., H, W] turned by `way` quarters and, from 4 on, mirrored first."""
+    return torch.rot90(image.flip(-1) if way >= 4 else image, way % 4, (-2, -1))
+
+
+def ways_between() -> list[list[int]]:
+    """[g][h]: the way that, followed by g, is h."""
+    square = torch.arange(4).reshape(2, 2)
+    images = [moved(square, way) for way in range(WAYS)]
+    return [
+        [next(way for way in range(WAYS) if torch.equal(moved(images[way], g), images[h])) for h in range(WAYS)]
+        for g in range(WAYS)
+    ]
+
+
+BETWEEN = ways_between()
+
+
+class Inner(nn.Module):
+    """first [outputs/8, inputs/8, 8, k, k] <-> weight [outputs, inputs, k, k]; swapped, as of transposed convolutions."""
+
+    def __init__(self, swapped: bool = False) -> None:
+        super().__init__()
+        self.swapped = swapped
+
+    def forward(self, first: Tensor) -> Tensor:
+        copies = [moved(first[:, :, BETWEEN[g]], g) for g in range(WAYS)]
+        weight = torch.stack(copies, 1).flatten(2, 3).flatten(0, 1)
+        return weight.transpose(0, 1) if self.swapped else weight
+
+    def right_inverse(self, weight: Tensor) -> Tensor:
+        plain = weight.transpose(0, 1) if self.swapped else weight
+        return plain[::WAYS].unflatten(1, (-1, WAYS)).clone()
+
+
+class First(nn.Module):
+    """first [outputs/8, 5, 3, 3] <-> weight [outputs, 5, 3, 3]: of four interleaved images and the noise level."""
+
+    def forward(self, first: Tensor) -> Tensor:
+        # The four together are one kernel on whole pixels.
+        pixels, level = functional.pixel_shuffle(first[:, :4], 2), first[:, 4:]
+        copies = [
+            torch.cat([functional.pixel_unshuffle(moved(pixels, way), 2), moved(level, way)], 1) for way in range(WAYS)
+        ]
+        return torch.stack(copies, 1).flatten(0, 1)
+
+    def right_inverse(self, weight: Tensor) -> Tensor:
+        return weight[::WAYS].clone()
+
+
+class Last(nn.Module):
+    """first [inputs/8, 4, 3, 3] <-> weight [4, inputs, 3, 3]: to four interleaved images."""
+
+    def forward(self, first: Tensor) -> Tensor:
+        # What a channel adds to the pixels around it is its kernel mirrored.
+        pixels = functional.pixel_shuffle(first.flip(2, 3), 2)
+        copies = [functional.pixel_unshuffle(moved(pixels, way), 2).flip(2, 3) for way in range(WAYS)]
+        return torch.stack(copies, 1).flatten(0, 1).transpose(0, 1)
+
+    def right_inverse(self, weight: Tensor) -> Tensor:
+        return weight.transpose(0, 1)[::WAYS].clone()
+
+
+def make_symmetric(network: Network) -> Network:
+    """The same network, of which only the first of each eight kernels is trained; the other seven follow it."""
+    for part in network.modules():
+        if part is network.head:
+            tie: nn.Module = First()
+        elif part is network.tail:
+            tie = Last()
+        elif isinstance(part, nn.Conv2d | nn.ConvTranspose2d):
+            tie = Inner(isinstance(part, nn.ConvTranspose2d))
+        else:
+            continue
+        parametrize.register_parametrization(part, "weight", tie)
+    return network
+
+
+@torch.no_grad()
+def plain_state(network: Network) -> dict[str, Tensor]:
+    """The weights as `stored_network` takes them, symmetric or not."""
+    return {
+        f"{name}.weight": part.weight.detach().clone()
+        for name, part in network.named_modules()
+        if isinstance(part, nn.Conv2d | nn.ConvTranspose2d)
+    }
+
+
+def is_symmetric(state: State) -> bool:
+    """Whether these weights, as stored, are of this kind."""
+    if len(state["head.weight"]) % WAYS:
+        return False
+    tied = plain_state(make_symmetric(stored_network(state)))
+    return all(torch.equal(tied[key], weight) for key, weight in state.items())
