@@ -30,3 +30,20 @@ export const withNoise = (clean: Float64Array, a: number, b: number, seed: numbe
     Math.min(65535, Math.max(0, Math.round(65535 * (value + Math.sqrt(a * value + b) * normal())))),
   );
 };
+
+/** Noise of variance 1 that neighbours share: white noise through a Gaussian of `blur` px, which goes on round the page. */
+export const sharedNoise = (width: number, height: number, blur: number, seed: number): Float64Array => {
+  const bell = [-3, -2, -1, 0, 1, 2, 3].map((distance) => Math.exp(-((distance / blur) ** 2) / 2));
+  const norm = Math.sqrt(bell.reduce((sum, weight) => sum + weight ** 2, 0));
+  const normal = gaussian(seed);
+  const white = Float64Array.from({ length: width * height }, normal);
+  const blurred = (values: Float64Array, at: (x: number, y: number, step: number) => number) =>
+    Float64Array.from(values, (_, index) =>
+      bell.reduce(
+        (sum, weight, tap) => sum + (weight / norm) * values[at(index % width, Math.floor(index / width), tap - 3)],
+        0,
+      ),
+    );
+  const across = blurred(white, (x, y, step) => y * width + ((x + step + width) % width));
+  return blurred(across, (x, y, step) => ((y + step + height) % height) * width + x);
+};
