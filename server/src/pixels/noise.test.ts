@@ -13,6 +13,19 @@ const worst = (found: Noise, a: number, b: number): number =>
   Math.max(...[0.2, 0.4, 0.6, 0.75].map((value) => Math.abs(sigmaAt(found, value) / Math.sqrt(a * value + b) - 1)));
 
 describe("estimateNoise", () => {
+  it("finds how noise grows with the signal where most of the page is dark", () => {
+    const lit = (x: number, y: number) => (x > 0.55 ? 0.15 + 0.8 * y : 0);
+    const values = Float64Array.from({ length: size * size }, (_, index) =>
+      lit((index % size) / size, Math.floor(index / size) / size),
+    );
+    // A pedestal, so that the noise of the dark is not clipped.
+    const [a, b, pedestal] = [5e-3, 1e-4, 0.1];
+    const stored = values.map((value) => pedestal + 0.8 * value);
+    const { noise } = estimate(withNoise(stored, 0.8 * a, 0.64 * b - 0.8 * a * pedestal, 3));
+    for (const value of [0, 0.2, 0.5, 0.9])
+      expect(sigmaAt(noise, pedestal + 0.8 * value) / (0.8 * Math.sqrt(a * value + b))).toBeCloseTo(1, 1);
+  });
+
   it.each([1 / 255, 5 / 255, 15 / 255, 30 / 255])("finds uniform noise of %f of full scale within a 16th", (sigma) => {
     const { noise } = estimate(withNoise(phantom(size, size), 0, sigma ** 2, 1));
     expect(worst(noise, 0, sigma ** 2)).toBeLessThan(0.06);

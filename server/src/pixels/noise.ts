@@ -56,7 +56,7 @@ const smallestNoise = 9;
 /** Median of a chi-square variable over its mean (Wilson and Hilferty 1931). */
 const medianOverMean = (degrees: number): number => (1 - 2 / (9 * degrees)) ** 3;
 
-/** How much the points must say about the slope, as a share of what they say about the level. */
+/** How much the points must say about the slope, as a share of what they say altogether. */
 const levelling = 2e-4;
 const levellingOfFalling = 5e-3;
 
@@ -85,6 +85,8 @@ const fitLine = (points: readonly Point[]): Line => {
   let line: Line = { dark: typical, bright: typical };
   if (typical === 0) return line;
   for (let round = 0; round < 6; round++) {
+    // What the points would say if they all lay where there is most noise: faint noise in the dark says nothing of the slope.
+    const known = weights / Math.max(line.dark, line.bright, typical / 50) ** 2;
     let dd = 0;
     let db = 0;
     let bb = 0;
@@ -101,7 +103,7 @@ const fitLine = (points: readonly Point[]): Line => {
       bv += share * value * variance;
     }
     const solve = (levelling: number): Line => {
-      const extra = levelling * (dd + 2 * db + bb);
+      const extra = levelling * known;
       const [d, c, b] = [dd + extra, db - extra, bb + extra];
       const dark = (b * dv - c * bv) / (d * b - c * c);
       const bright = (d * bv - c * dv) / (d * b - c * c);
