@@ -4,7 +4,7 @@ import cv2
 import numpy
 from numpy.random import Generator
 
-from textures import Image, boundary_distance, log_uniform, spectral, turned
+from textures import Image, boundary_distance, cells, log_uniform, spectral, turned
 
 
 def ellipsoid(random: Generator, size: int, smallest: float, largest: float) -> tuple[slice, slice, Image]:
@@ -205,10 +205,8 @@ def foam(random: Generator, size: int) -> Image:
     places = numpy.stack(numpy.meshgrid(numpy.arange(count), numpy.arange(count)), -1).reshape(-1, 2) - 0.5
     places = ((places + jitter * random.uniform(-0.5, 0.5, places.shape)) * pitch).astype(int)
     places = places[((places >= 0) & (places < size)).all(1)]
-    seeds = numpy.full((size, size), 255, numpy.uint8)
-    seeds[places[:, 0], places[:, 1]] = 0
-    _, cells = cv2.distanceTransformWithLabels(seeds, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    wall, half = boundary_distance(cells), log_uniform(random, 0.8, 0.15 * pitch)
+    _, cell = cells(size, places[:, 0], places[:, 1])
+    wall, half = boundary_distance(cell), log_uniform(random, 0.8, 0.15 * pitch)
     if random.random() < 0.4:
         return numpy.exp(-wall / half)
     return (wall < half).astype(numpy.float32)

@@ -169,12 +169,17 @@ def masonry(random: Generator, size: int) -> Image:
     return standardised(tone * mortar * random.uniform(0, 1) + mortar * random.choice([-1.5, 1.5]))
 
 
+def cells(size: int, rows: numpy.ndarray, columns: numpy.ndarray) -> tuple[Image, Image]:
+    """The distance of each pixel to the nearest of these points, and the number of that, from 1."""
+    seeds = numpy.full((size, size), 255, numpy.uint8)
+    seeds[rows, columns] = 0
+    return cv2.distanceTransformWithLabels(seeds, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+
+
 def granules(random: Generator, size: int) -> Image:
     """Cells around random seeds, domed or cracked: stones, leather, grains of metal."""
     count = int(size * size / log_uniform(random, 16, 900))
-    seeds = numpy.full((size, size), 255, numpy.uint8)
-    seeds[random.integers(0, size, count), random.integers(0, size, count)] = 0
-    distance, label = cv2.distanceTransformWithLabels(seeds, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    distance, label = cells(size, random.integers(0, size, count), random.integers(0, size, count))
     tone = random.standard_normal(label.max() + 1).astype(numpy.float32)[label]
     dome = distance / (distance.mean() + 1e-3)
     return standardised(random.uniform(0, 1) * tone + random.uniform(-1.5, 1.5) * dome)
