@@ -85,8 +85,7 @@ const fitLine = (points: readonly Point[]): Line => {
   let line: Line = { dark: typical, bright: typical };
   if (typical === 0) return line;
   for (let round = 0; round < 6; round++) {
-    // What the points would say if they all lay where there is most noise: faint noise in the dark says nothing of the slope.
-    const known = weights / Math.max(line.dark, line.bright, typical / 50) ** 2;
+    let counted = 0;
     let dd = 0;
     let db = 0;
     let bb = 0;
@@ -95,13 +94,19 @@ const fitLine = (points: readonly Point[]): Line => {
     for (const { value, variance, weight } of points) {
       const predicted = Math.max(heightAt(line, value), typical / 50);
       const excess = Math.max(0, variance / predicted - 1.15) / 0.3;
-      const share = weight / (predicted ** 2 * (1 + excess ** 2));
+      const counts = weight / (1 + excess ** 2);
+      const share = counts / predicted ** 2;
+      counted += counts;
       dd += share * (1 - value) ** 2;
       db += share * (1 - value) * value;
       bb += share * value ** 2;
       dv += share * (1 - value) * variance;
       bv += share * value * variance;
     }
+    // What the points would say if they all lay where there is most noise: faint noise in the dark says nothing of the slope.
+    const [first, last] = [points[0].value, points[points.length - 1].value];
+    const most = Math.max(heightAt(line, first), heightAt(line, last), typical / 50);
+    const known = counted / most ** 2;
     const solve = (levelling: number): Line => {
       const extra = levelling * known;
       const [d, c, b] = [dd + extra, db - extra, bb + extra];
