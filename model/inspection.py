@@ -7,6 +7,7 @@ and clipped to uint16, as a detector stores them. Every figure is defined where 
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy
@@ -352,15 +353,16 @@ def row_noise(random: Generator) -> ndarray:
 
 
 def correlated_cells(run: Runner, realisations: int) -> list[Cell]:
-    """Noise that the model was not made for, its full variance announced, on flat pages at 32 768 LSB.
+    """Noise that pixels share, its full variance announced, on flat pages at 32 768 LSB; white noise for comparison.
 
-    noise left = standard deviation at least 32 px from the border after denoising, over that before. Nothing else tells
-    such noise from fine detail, so there is no limit: it is reported.
+    noise left = standard deviation at least 32 px from the border after denoising, over that before. There is no limit,
+    since how much can go without touching detail is not known beforehand: it is reported.
     """
-    kinds: dict[str, Callable[[Generator], ndarray]] = {"white": lambda random: shared_noise(random, 0.0)}
-    for blur in SHARED_BLURS_PX:
-        kinds[f"blurred by {blur} px"] = lambda random, blur=blur: shared_noise(random, blur)
-    kinds["rows"] = row_noise
+    kinds: dict[str, Callable[[Generator], ndarray]] = {
+        "white": partial(shared_noise, blur=0.0),
+        **{f"blurred by {blur} px": partial(shared_noise, blur=blur) for blur in SHARED_BLURS_PX},
+        "rows": row_noise,
+    }
     cells = []
     for kind, drawn in kinds.items():
         noise = numpy.stack([drawn(seeded("inspection", "correlated", kind, number)) for number in range(realisations)])
