@@ -6,6 +6,9 @@ mirrored copies of one another. Only the first of each is trained, so every step
 what comes out is an ordinary `Network`, as fast as any other of its size.
 """
 
+import math
+from collections.abc import Callable, Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -34,63 +37,71 @@ def ways_between() -> list[list[int]]:
 BETWEEN = ways_between()
 
 
-class Inner(nn.Module):
-    """first [outputs/8, inputs/8, 8, k, k] <-> weight [outputs, inputs, k, k]; swapped, as of transposed convolutions."""
+def inner(first: Tensor) -> Tensor:
+    """[outputs/8, inputs/8, 8, k, k] -> [outputs, inputs, k, k]."""
+    copies = [moved(first[:, :, BETWEEN[way]], way) for way in range(WAYS)]
+    return torch.stack(copies, 1).flatten(2, 3).flatten(0, 1)
 
-    def __init__(self, swapped: bool = False) -> None:
+
+def inner_transposed(first: Tensor) -> Tensor:
+    """[outputs/8, inputs/8, 8, k, k] -> [inputs, outputs, k, k]."""
+    return inner(first).transpose(0, 1)
+
+
+def leading(first: Tensor) -> Tensor:
+    """[outputs/8, 5, 3, 3] -> [outputs, 5, 3, 3]: from four interleaved images and the noise level."""
+    # The four together are one kernel on whole pixels.
+    pixels, level = functional.pixel_shuffle(first[:, :4], 2), first[:, 4:]
+    copies = [
+        torch.cat([functional.pixel_unshuffle(moved(pixels, way), 2), moved(level, way)], 1) for way in range(WAYS)
+    ]
+    return torch.stack(copies, 1).flatten(0, 1)
+
+
+def closing(first: Tensor) -> Tensor:
+    """[inputs/8, 4, 3, 3] -> [4, inputs, 3, 3]: to four interleaved images."""
+    # What a channel adds to the pixels around it is its kernel mirrored.
+    pixels = functional.pixel_shuffle(first.flip(2, 3), 2)
+    copies = [functional.pixel_unshuffle(moved(pixels, way), 2).flip(2, 3) for way in range(WAYS)]
+    return torch.stack(copies, 1).flatten(0, 1).transpose(0, 1)
+
+
+class Copies(nn.Module):
+    """first <-> weight, each of whose numbers is one of the first's."""
+
+    def __init__(self, lay_out: Callable[[Tensor], Tensor], shape: Sequence[int]) -> None:
         super().__init__()
-        self.swapped = swapped
+        numbers = torch.arange(math.prod(shape))
+        # Channels last, as convolutions are fastest.
+        source = lay_out(numbers.reshape(shape)).permute(0, 2, 3, 1)
+        self.shape, self.whole = torch.Size(shape), source.shape
+        self.register_buffer("source", source.flatten(), persistent=False)
+        # Where each is found.
+        places = torch.argsort(self.source, stable=True)[::WAYS]
+        self.register_buffer("places", places, persistent=False)
 
     def forward(self, first: Tensor) -> Tensor:
-        copies = [moved(first[:, :, BETWEEN[g]], g) for g in range(WAYS)]
-        weight = torch.stack(copies, 1).flatten(2, 3).flatten(0, 1)
-        return weight.transpose(0, 1) if self.swapped else weight
+        return first.flatten().index_select(0, self.source).view(self.whole).permute(0, 3, 1, 2)
 
     def right_inverse(self, weight: Tensor) -> Tensor:
-        plain = weight.transpose(0, 1) if self.swapped else weight
-        return plain[::WAYS].unflatten(1, (-1, WAYS)).clone()
-
-
-class First(nn.Module):
-    """first [outputs/8, 5, 3, 3] <-> weight [outputs, 5, 3, 3]: of four interleaved images and the noise level."""
-
-    def forward(self, first: Tensor) -> Tensor:
-        # The four together are one kernel on whole pixels.
-        pixels, level = functional.pixel_shuffle(first[:, :4], 2), first[:, 4:]
-        copies = [
-            torch.cat([functional.pixel_unshuffle(moved(pixels, way), 2), moved(level, way)], 1) for way in range(WAYS)
-        ]
-        return torch.stack(copies, 1).flatten(0, 1)
-
-    def right_inverse(self, weight: Tensor) -> Tensor:
-        return weight[::WAYS].clone()
-
-
-class Last(nn.Module):
-    """first [inputs/8, 4, 3, 3] <-> weight [4, inputs, 3, 3]: to four interleaved images."""
-
-    def forward(self, first: Tensor) -> Tensor:
-        # What a channel adds to the pixels around it is its kernel mirrored.
-        pixels = functional.pixel_shuffle(first.flip(2, 3), 2)
-        copies = [functional.pixel_unshuffle(moved(pixels, way), 2).flip(2, 3) for way in range(WAYS)]
-        return torch.stack(copies, 1).flatten(0, 1).transpose(0, 1)
-
-    def right_inverse(self, weight: Tensor) -> Tensor:
-        return weight.transpose(0, 1)[::WAYS].clone()
+        return weight.permute(0, 2, 3, 1).flatten().index_select(0, self.places).view(self.shape)
 
 
 def make_symmetric(network: Network) -> Network:
     """The same network, of which only the first of each eight kernels is trained; the other seven follow it."""
     for part in network.modules():
-        if part is network.head:
-            tie: nn.Module = First()
-        elif part is network.tail:
-            tie = Last()
-        elif isinstance(part, nn.Conv2d | nn.ConvTranspose2d):
-            tie = Inner(isinstance(part, nn.ConvTranspose2d))
-        else:
+        if not isinstance(part, nn.Conv2d | nn.ConvTranspose2d):
             continue
-        parametrize.register_parametrization(part, "weight", tie)
+        outputs, inputs, *kernel = part.weight.shape
+        if part is network.head:
+            copies = Copies(leading, (outputs // WAYS, inputs, *kernel))
+        elif part is network.tail:
+            copies = Copies(closing, (inputs // WAYS, outputs, *kernel))
+        elif isinstance(part, nn.ConvTranspose2d):
+            copies = Copies(inner_transposed, (inputs // WAYS, outputs // WAYS, WAYS, *kernel))
+        else:
+            copies = Copies(inner, (outputs // WAYS, inputs // WAYS, WAYS, *kernel))
+        parametrize.register_parametrization(part, "weight", copies)
     return network
 
 
