@@ -22,6 +22,7 @@ from torch import Tensor, multiprocessing, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 import evaluate
+from muon import Muon, Part, trained
 from network import BLOCKS, WIDTHS, Denoiser, Network, State, grow
 from runners import torch_runner
 from samples import Bank, Random, Samples, draw
@@ -150,15 +151,19 @@ def work(rank: int, arguments: argparse.Namespace, shared: list[nn.Parameter], c
         weight.data = common.data
     network = network.to(device)
     weights = list(network.parameters())
+    ends = [network.head, network.tail]
+    between = [part for part in network.modules() if isinstance(part, Part) and part not in ends]
     denoiser = Denoiser(Fast(network, arguments.bf16, arguments.compile)).float().to(device)
-    optimizer = torch.optim.AdamW(
-        weights, lr=arguments.rate, betas=(0.9, 0.99), weight_decay=0, fused=device.type == "cuda"
-    )
+    optimizers = [
+        Muon(between, arguments.rate),
+        torch.optim.Adam([trained(part) for part in ends], arguments.rate, betas=(0.9, 0.99)),
+    ]
     average, follow = copy.deepcopy(network), get_ema_multi_avg_fn(EMA)
     if state:
         average.load_state_dict(state["average"])
         # Every worker has moments of its own; those of the first are as good a start for the others.
-        optimizer.load_state_dict(state["optimizer"])
+        for optimizer, stored in zip(optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(stored)
     averaged = list(average.parameters())
     bank = Bank(arguments.bank, device)
     bank.look()
@@ -177,7 +182,8 @@ def work(rank: int, arguments: argparse.Namespace, shared: list[nn.Parameter], c
         bank.look()
         now = progress()
         replaced(arguments.run / "weights.pt", {key: weight.cpu() for key, weight in plain_state(average).items()})
-        kept = {"network": network.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state_dict()}
+        kept = {"network": network.state_dict(), "average": average.state_dict()}
+        kept["optimizers"] = [optimizer.state_dict() for optimizer in optimizers]
         replaced(arguments.run / "checkpoint.pt", {**now._asdict(), **kept})
         row = {
             "iteration": now.iteration,
@@ -200,14 +206,15 @@ def work(rank: int, arguments: argparse.Namespace, shared: list[nn.Parameter], c
             if share >= 1:
                 break
             counter.value += 1
-        for group in optimizer.param_groups:
+        for group in [group for optimizer in optimizers for group in optimizer.param_groups]:
             group["lr"] = rate_at(share, counter.value, arguments.rate)
         samples = draw(random, bank, *shape_of(random, arguments.pixels))
         loss = loss_of(denoiser, samples)
-        optimizer.zero_grad(set_to_none=True)
+        network.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(weights, CLIP_NORM)
-        optimizer.step()
+        for optimizer in optimizers:
+            optimizer.step()
         if rank == 0:
             lost += loss.detach()
             steps += 1
