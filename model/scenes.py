@@ -1,5 +1,6 @@
 """Procedural scenes: float32 [size, size] of about 0-1, drawn larger than needed so that scaling down smooths edges."""
 
+import math
 from collections.abc import Callable
 
 import cv2
@@ -7,7 +8,7 @@ import numpy
 from numpy.random import Generator
 
 from radiographs import lattices, plates, radiograph
-from textures import Image, boundary_distance, log_uniform, profile, spectral
+from textures import Image, boundary_distance, cells, log_uniform, profile, spectral, standardised
 
 
 def tones(random: Generator, count: int) -> numpy.ndarray:
@@ -94,6 +95,49 @@ def surfaces(random: Generator, size: int, textures: list[Image]) -> Image:
     image = random.uniform(0.03, 0.25) * (image + random.uniform(0, 0.5) * third)
     light = 1 + random.uniform(0, 0.3) * spectral(random, size, 2.2)
     return (0.5 + random.uniform(-0.25, 0.25) + image) * light
+
+
+def clothes(random: Generator, size: int, textures: list[Image]) -> Image:
+    """Garments of one striped or woven cloth, cut in pieces, falling in folds, lit from one side, and what lies on them."""
+    fine = 16
+    # Across the stripes or threads and along them, 4096 periods.
+    threads = [profile(random, 4096 * fine, fine) for _ in range(2)]
+    woven = random.random() < 0.35
+    count = int(random.integers(2, 10))
+    piece = cells(size, *random.integers(0, size, (2, count)))[1] - 1
+    folds = spectral(random, size, random.uniform(2.2, 3))
+    if random.random() < 0.6:
+        sharp = spectral(random, size, random.uniform(2.2, 3), random.uniform(0, 4))
+        folds = folds + random.uniform(0.2, 0.8) * numpy.abs(sharp)
+    folds = folds * size / 8
+
+    def each(values: numpy.ndarray) -> Image:
+        return values.astype(numpy.float32)[piece]
+
+    angles = random.uniform(0, numpy.pi) + random.normal(size=count) * random.choice([0.15, 1.5])
+    # Periods in px before the picture is scaled down.
+    pitch = log_uniform(random, 5, 22) * numpy.exp(random.uniform(-0.2, 0.2, count))
+    axis, drape = numpy.arange(size, dtype=numpy.float32), log_uniform(random, 0.05, 1.2)
+    down, right, cosine, sine = axis[:, None], axis[None, :], each(numpy.cos(angles)), each(numpy.sin(angles))
+    across = (right * cosine + down * sine + drape * folds) / each(pitch)
+    along = (down * cosine - right * sine + drape * random.uniform(-1, 1) * folds) / each(
+        pitch * random.uniform(0.6, 1.7)
+    )
+    cloth, weft = (
+        wave[((place + 2048) * fine).astype(int) % wave.size] for wave, place in zip(threads, (across, along))
+    )
+    if woven:
+        cloth = numpy.where(each(random.random(count)) < 0.5, cloth * weft, numpy.maximum(cloth, weft))
+    plain = each(random.random(count)) < random.uniform(0, 0.5)
+    steep, way = numpy.gradient(folds), random.uniform(0, 2 * numpy.pi)
+    light = 1 + random.uniform(0, 0.8) * numpy.tanh(steep[0] * math.sin(way) + steep[1] * math.cos(way))
+    relief = numpy.where(plain, 0.02 * textures[0], random.uniform(0.04, 0.22) * standardised(cloth))
+    image = (0.25 + 0.5 * each(tones(random, count)) + relief) * light
+    if random.random() < 0.5:
+        labels, things = leaf_labels(random, size)
+        shown = (random.random(things) < random.uniform(0, 0.3))[labels]
+        image = numpy.where(shown, tones(random, things)[labels] + 0.03 * textures[1], image)
+    return image
 
 
 def text(random: Generator) -> str:
@@ -267,6 +311,7 @@ Kinds = list[tuple[float, Callable[[Generator, int, list[Image]], Image]]]
 KINDS: Kinds = [
     (0.26, leaves),
     (0.14, surfaces),
+    (0.10, clothes),
     (0.10, bodies),
     (0.10, buildings),
     (0.06, drawing),
