@@ -249,7 +249,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--channels", type=numbers, default=list(WIDTHS), help="from the finest level to the deepest")
     parser.add_argument("--blocks", type=numbers, default=list(BLOCKS), help="on each level")
     parser.add_argument("--symmetric", action="store_true", help="turned and mirrored images alike; channels in eights")
-    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--rate", type=float, default=7e-4)
     parser.add_argument("--pixels", type=int, default=32768, help="pixels per batch")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
