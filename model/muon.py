@@ -46,8 +46,9 @@ class Muon(torch.optim.Optimizer):
         for group in self.param_groups:
             for weight in group["params"]:
                 state, gradient = self.state[weight], weight.grad
-                momentum = state.setdefault("momentum", torch.zeros_like(gradient))
-                momentum.lerp_(gradient, 1 - MOMENTUM)
+                if not state:
+                    state["momentum"] = torch.zeros_like(gradient)
+                momentum = state["momentum"].lerp_(gradient, 1 - MOMENTUM)
                 self.change(weight, gradient.lerp(momentum, MOMENTUM), group["lr"])
 
     def change(self, weight: nn.Parameter, slope: Tensor, rate: float) -> None:
