@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from network import Part
+
 MOMENTUM = 0.95
 # Of the change of a number at a rate of 1, root mean square: rates mean what they do to Adam (J. Liu et al. 2025, "Muon is
 # scalable for LLM training").
@@ -15,8 +17,6 @@ CHANGE = 0.2
 STEPS = 5
 POLYNOMIAL = (3.4445, -4.7750, 2.0315)
 TINY = 1e-12
-
-Part = nn.Conv2d | nn.ConvTranspose2d
 
 
 def orthogonal(matrix: Tensor) -> Tensor:

@@ -16,6 +16,8 @@ MIN_VARIANCE = 1e-12
 CLAMP_SIGMAS = 5.0
 
 State = Mapping[str, Tensor]
+# What has a kernel.
+Part = nn.Conv2d | nn.ConvTranspose2d
 
 
 def convolution(inputs: int, outputs: int) -> nn.Conv2d:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils import parametrize
 
-from network import Network, State, stored_network
+from network import Network, Part, State, stored_network
 
 WAYS = 8
 
@@ -90,7 +90,7 @@ class Copies(nn.Module):
 def make_symmetric(network: Network) -> Network:
     """The same network, of which only the first of each eight kernels is trained; the other seven follow it."""
     for part in network.modules():
-        if not isinstance(part, nn.Conv2d | nn.ConvTranspose2d):
+        if not isinstance(part, Part):
             continue
         outputs, inputs, *kernel = part.weight.shape
         if part is network.head:
@@ -111,7 +111,7 @@ def plain_state(network: Network) -> dict[str, Tensor]:
     return {
         f"{name}.weight": part.weight.detach().clone()
         for name, part in network.named_modules()
-        if isinstance(part, nn.Conv2d | nn.ConvTranspose2d)
+        if isinstance(part, Part)
     }
 
 

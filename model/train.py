@@ -22,8 +22,8 @@ from torch import Tensor, multiprocessing, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 import evaluate
-from muon import Muon, Part, trained
-from network import BLOCKS, WIDTHS, Denoiser, Network, State, grow
+from muon import Muon, trained
+from network import BLOCKS, WIDTHS, Denoiser, Network, Part, State, grow
 from runners import torch_runner
 from samples import Bank, Random, Samples, draw
 from symmetry import WAYS, is_symmetric, make_symmetric, plain_state
