@@ -1,5 +1,6 @@
 """That a training goes on where it was killed. Does not prove that it learns; CARD.md has those figures."""
 
+import copy
 import csv
 import subprocess
 import sys
@@ -12,11 +13,12 @@ import cv2
 import numpy
 import torch
 
+from muon import Muon
 from network import Network, grow, stored_network
 from phantoms import DOSES, FAMILIES
 from samples import Random
 from symmetry import is_symmetric
-from train import HOLD_UNTIL, WARM_UP_ITERATIONS, rate_at, shape_of, watched
+from train import HOLD_UNTIL, WARM_UP_ITERATIONS, rate_at, revive, shape_of, watched
 
 TRAIN = Path(__file__).with_name("train.py")
 
@@ -72,6 +74,26 @@ class Training(unittest.TestCase):
             run.kill()
         # Not before the last process that writes to it has ended.
         run.communicate(timeout=60)
+
+    def test_silent_channels_are_heard_again_and_change_nothing_at_first(self) -> None:
+        torch.manual_seed(3)
+        network = Network((8, 8, 8), (1, 1, 1))
+        block = network.mid[0]
+        with torch.no_grad():
+            block.a.weight[2:5] = 0
+        average, muon = copy.deepcopy(network), Muon([block.a, block.b], 1e-3)
+        # Without a step nothing is known of any channel.
+        self.assertEqual(revive(network, average, muon), 0)
+        sample = torch.rand(2, 1, 32, 32), torch.full((2, 1, 32, 32), 0.1)
+        network(*sample).square().sum().backward()
+        muon.step()
+        before = network(*sample).detach(), average(*sample).detach()
+        self.assertEqual(revive(network, average, muon), 3)
+        torch.testing.assert_close((network(*sample), average(*sample)), before)
+        network.zero_grad()
+        network(*sample).square().sum().backward()
+        self.assertTrue((block.b.weight.grad[:, 2:5].abs().amax((0, 2, 3)) > 0).any())
+        self.assertEqual(block.a.weight[2:5].flatten(1).abs().amax(1).gt(0).sum(), 3)
 
     def test_symmetric_weights_stay_so_and_can_be_grown(self) -> None:
         symmetric = ["--symmetric", "--workers", "2"]

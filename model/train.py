@@ -23,7 +23,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 import evaluate
 from muon import Muon, trained
-from network import BLOCKS, WIDTHS, Denoiser, Network, Part, State, grow
+from network import BLOCKS, WIDTHS, Block, Denoiser, Network, Part, State, convolution, grow
 from runners import torch_runner
 from samples import Bank, Random, Samples, draw
 from symmetry import WAYS, is_symmetric, make_symmetric, plain_state
@@ -39,6 +39,8 @@ ERROR_FLOOR = 1e-3
 # Pixels along a sample's sides, and how often: the network sees 125 px far.
 SIZES_PX = {64: 0.3, 96: 0.4, 128: 0.3}
 WATCHED_SIGMAS = (15, 25, 50)
+# What momentum falls below after some 500 steps without a gradient.
+SILENT = 1e-12
 
 
 class Progress(NamedTuple):
@@ -131,6 +133,26 @@ def network_of(arguments: argparse.Namespace, start: State | None = None) -> Net
     return make_symmetric(network) if arguments.symmetric else network
 
 
+@torch.no_grad()
+def revive(network: Network, average: Network, muon: Muon) -> int:
+    """Gives channels within blocks that no sample rouses any more a new start, at first heard by none; how many.
+
+    Muon takes as long a step for a channel that is seldom roused as for any, until it is never roused, and stays so.
+    """
+    count = 0
+    for block, averaged in zip(network.modules(), average.modules(), strict=True):
+        # A symmetric kernel has no weight of its own, and nothing is known before the first step.
+        if not isinstance(block, Block) or block.a.weight not in muon.state:
+            continue
+        silent = muon.state[block.a.weight]["momentum"].flatten(1).abs().amax(1) < SILENT
+        fresh = convolution(block.a.in_channels, block.a.out_channels).weight.to(silent.device)[silent]
+        for part in (block, averaged):
+            part.a.weight[silent] = fresh
+            part.b.weight[:, silent] = 0
+        count += int(silent.sum())
+    return count
+
+
 def start_of(arguments: argparse.Namespace) -> State | None:
     if not arguments.start:
         return None
@@ -142,6 +164,8 @@ def start_of(arguments: argparse.Namespace) -> State | None:
 
 def work(rank: int, arguments: argparse.Namespace, shared: list[nn.Parameter], counter, state: dict) -> None:
     torch.set_num_threads(arguments.threads)
+    # The momentum of channels that fell silent fades into numbers which processors take ten times as long to multiply.
+    torch.set_flush_denormal(True)
     torch.backends.cudnn.benchmark = True
     # An image less its blurred copy is a small difference: ten bits are too few for the blur.
     torch.backends.cudnn.allow_tf32 = False
@@ -181,6 +205,7 @@ def work(rank: int, arguments: argparse.Namespace, shared: list[nn.Parameter], c
     def save() -> None:
         bank.look()
         now = progress()
+        revived = revive(network, average, optimizers[0])
         replaced(arguments.run / "weights.pt", {key: weight.cpu() for key, weight in plain_state(average).items()})
         kept = {"network": network.state_dict(), "average": average.state_dict()}
         kept["optimizers"] = [optimizer.state_dict() for optimizer in optimizers]
@@ -189,6 +214,7 @@ def work(rank: int, arguments: argparse.Namespace, shared: list[nn.Parameter], c
             "iteration": now.iteration,
             "seconds": round(now.seconds),
             "images": len(bank),
+            "revived": revived,
             "loss": lost.item() / max(steps, 1),
             "megapixels_per_second": (now.iteration - saved.iteration)
             * arguments.pixels
