@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-WIDTHS = (32, 96, 128)
+WIDTHS = (64, 64, 96)
 BLOCKS = (2, 2, 4)
 BLUR_SIGMA_PX = 2.5
 BLUR_RADIUS_PX = 10

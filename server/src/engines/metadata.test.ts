@@ -66,7 +66,7 @@ describe("readModel", () => {
 
   it("accepts the shipped model", async () => {
     const model = await readModel(resolve(__dirname, "../../triton/models/ddn/1/model.onnx"));
-    expect(model).toMatchObject({ name: "ddn-unet", version: "0.4.0", halo: 104 });
+    expect(model).toMatchObject({ name: "ddn-unet", version: "0.5.0", halo: 104 });
     expect(model.tileSizes).toEqual([64, 256, 384, 512, 768, 1024, 1536, 2048]);
   });
 
